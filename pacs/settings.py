@@ -1,0 +1,58 @@
+"""Every setting of the archive, in one frozen value.
+
+Law: a setting is read once, at the composition root, from ``PACS_*`` variables; nobody else looks at the environment.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pacs.errors import Misconfigured
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator may choose; each field ``x_y`` is the variable ``PACS_X_Y``. Sizes are bytes, times seconds."""
+
+    data: Path = Path("var")
+    database_url: str = ""  # empty: the embedded PostgreSQL under ``data``
+    objects_url: str = ""  # empty: the folder ``data/objects``
+    objects_sse: str = ""  # server-side encryption header for S3: "", "AES256" or "aws:kms[:key id]"
+    ae_title: str = "PACS"
+    dicom_host: str = ""  # empty: every interface, so that modalities reach us
+    dicom_port: int = 11112
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    receivers: int = 2
+    workers: int = 2
+    spool_free_floor: int = 1024 * MIB
+    pack_bytes: int = 64 * MIB
+    pack_quiet: float = 1.0
+    pack_age: float = 5.0
+    cache_bytes: int = 10240 * MIB
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **given: object) -> "Settings":
+        """Take ``PACS_*`` from ``environment``; ``given`` (command line) wins. Raises Misconfigured on nonsense."""
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            text = environment.get(f"PACS_{field.name.upper()}")
+            if text is None:
+                continue
+            kind = type(field.default)
+            try:
+                values[field.name] = Path(text) if isinstance(field.default, Path) else kind(text)
+            except ValueError:
+                raise Misconfigured(f"PACS_{field.name.upper()} is not a number") from None
+        return cls(**{**values, **{k: v for k, v in given.items() if v is not None}})  # type: ignore[arg-type]  # names and kinds come from the fields themselves
+
+    @property
+    def embedded_database(self) -> bool:
+        """Whether PostgreSQL is ours to start and stop."""
+        return not self.database_url
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as ``PACS_*`` variables, for the processes that ``pacs serve`` starts."""
+        return {f"PACS_{f.name.upper()}": str(getattr(self, f.name)) for f in fields(self)}
