@@ -47,7 +47,8 @@ class Compressed:
     """What the proof of one instance came to.
 
     ``part10`` is the stored instance (Part 10 file). When ``envelope`` is not None, the received data set is
-    ``envelope[:before] + pixel bytes + envelope[before:]``; when it is None, `pacs.transcode.restore` needs nothing else.
+    ``envelope[:before] + pixel bytes + envelope[before:]``; when it is None, `pacs.transcode.restore` needs nothing
+    else.
     """
 
     part10: bytes
@@ -60,7 +61,10 @@ class Compressed:
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """What a pack says of one member beyond DICOM: one object of ``pack.json``, and all the index cannot find in the JSON metadata."""
+    """What a pack says of one member beyond DICOM: one object of ``pack.json``.
+
+    Together with the DICOM JSON beside it, this is all the index is made from.
+    """
 
     sop_instance_uid: str
     study_instance_uid: str
@@ -73,7 +77,7 @@ class ManifestEntry:
     verdict: str
     reason: str
     before: int  # length of the envelope's first part; -1: no envelope
-    frames: tuple[tuple[int, int], ...]  # offset and length of each frame from the start of the Part 10 member; see pacs.frames
+    frames: tuple[tuple[int, int], ...]  # offset and length from the start of the Part 10 member; see pacs.frames
     source: Source = field(default_factory=Source)
 
 

@@ -6,6 +6,7 @@ Law: a setting is read once, at the composition root, from ``PACS_*`` variables;
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from pacs.errors import Misconfigured
 
@@ -34,19 +35,19 @@ class Settings:
     cache_bytes: int = 10240 * MIB
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], **given: object) -> "Settings":
+    def from_environment(cls, environment: Mapping[str, str], **given: Any) -> "Settings":
         """Take ``PACS_*`` from ``environment``; ``given`` (command line) wins. Raises Misconfigured on nonsense."""
-        values: dict[str, object] = {}
-        for field in fields(cls):
-            text = environment.get(f"PACS_{field.name.upper()}")
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            text = environment.get(variable(setting.name))
             if text is None:
                 continue
-            kind = type(field.default)
+            default: Any = setting.default
             try:
-                values[field.name] = Path(text) if isinstance(field.default, Path) else kind(text)
+                values[setting.name] = type(default)(text)
             except ValueError:
-                raise Misconfigured(f"PACS_{field.name.upper()} is not a number") from None
-        return cls(**{**values, **{k: v for k, v in given.items() if v is not None}})  # type: ignore[arg-type]  # names and kinds come from the fields themselves
+                raise Misconfigured(f"{variable(setting.name)} is not a number") from None
+        return cls(**{**values, **{name: value for name, value in given.items() if value is not None}})
 
     @property
     def embedded_database(self) -> bool:
@@ -55,4 +56,9 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The same settings as ``PACS_*`` variables, for the processes that ``pacs serve`` starts."""
-        return {f"PACS_{f.name.upper()}": str(getattr(self, f.name)) for f in fields(self)}
+        return {variable(setting.name): str(getattr(self, setting.name)) for setting in fields(self)}
+
+
+def variable(name: str) -> str:
+    """``dicom_port`` → ``PACS_DICOM_PORT``."""
+    return f"PACS_{name.upper()}"
