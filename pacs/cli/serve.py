@@ -1,0 +1,172 @@
+"""The commands that run: everything at once, or one part alone.
+
+Law: ``serve`` does nothing that the parts alone could not do in production; it starts them on embedded defaults and
+keeps them alive.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from http.client import HTTPConnection, HTTPException
+
+import typer
+
+from pacs.cli.lifeline import PARENT, Interruption, data_folder_lock
+from pacs.cli.opening import Data, database, opened_spool, settings_of, start_logging
+from pacs.cli.output import announce, forward
+from pacs.cli.sockets import inherited, listen
+from pacs.cli.supervise import LOOK, Part, Supervisor, pacs_command
+from pacs.cli.tokens import reachable_host, sign_in_address
+from pacs.settings import Settings
+
+RECEIVERS, WORKERS, WEB = range(3)  # the order of stopping: no new instances, then file those here, then the pages
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add ``serve``, ``receive``, ``ingest`` and ``web``."""
+    for command in (serve, receive, ingest, web):
+        app.command()(command)
+
+
+def serve(data: Data = None) -> None:
+    """Start everything: PostgreSQL, receivers, ingest workers and the pages."""
+    from pacs.cli.engine import kept_database
+    from storage.index import migrate
+
+    settings = settings_of(data)
+    interruption = Interruption().listen()
+    with (
+        data_folder_lock(settings.data),
+        listen(settings.dicom_host, settings.dicom_port, "DICOM") as dicom,
+        listen(settings.http_host, settings.http_port, "Web") as pages,
+        kept_database(settings, forward) as (ready, keeper),
+    ):
+        migrate(ready.database_url)
+        bound = replace(ready, dicom_port=dicom.getsockname()[1], http_port=pages.getsockname()[1])
+        supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
+        supervisor.keep([*_receivers(bound, dicom), *_workers(bound), _web(pages)])
+        threading.Thread(target=_announce_when_ready, args=(bound,), daemon=True).start()
+        supervisor.run(interruption, also=keeper.look if keeper else lambda: None)
+    forward("serve", "stopped")
+
+
+def receive(data: Data = None) -> None:
+    """Receive instances over DIMSE; several processes share the port when PACS_RECEIVERS says so."""
+    settings = settings_of(data)
+    given = inherited(os.environ)
+    if given is None and settings.receivers > 1:
+        with listen(settings.dicom_host, settings.dicom_port, "DICOM") as listener:
+            _supervise(settings, lambda ready: _receivers(ready, listener))
+        return
+    from dicom_scp.receiver import run_receiver
+
+    start_logging()
+    stop = _stop_event()
+    with given or listen(settings.dicom_host, settings.dicom_port, "DICOM") as listener, database(settings) as ready:
+        run_receiver(ready, listener, opened_spool(ready), stop)
+
+
+def ingest(data: Data = None) -> None:
+    """Compress, prove, pack and file what lies in the spool; PACS_WORKERS processes."""
+    settings = settings_of(data)
+    if PARENT not in os.environ and settings.workers > 1:
+        _supervise(settings, _workers)
+        return
+    from storage.archive import open_archive
+    from storage.ingest import Worker
+
+    start_logging()
+    stop = _stop_event()
+    with database(settings) as ready, open_archive(ready) as archive:
+        Worker(opened_spool(ready), archive, ready).run(stop)
+
+
+def web(data: Data = None) -> None:
+    """Serve the pages, DICOMweb and the tiles."""
+    import uvicorn
+
+    from storage.access import Access
+    from storage.archive import open_archive
+    from viewer_api.app import create_app
+
+    settings = settings_of(data)
+    start_logging()
+    given = inherited(os.environ)
+    with (
+        given or listen(settings.http_host, settings.http_port, "Web") as listener,
+        database(settings) as ready,
+        open_archive(ready) as archive,
+    ):
+        app = create_app(ready, archive, opened_spool(ready), Access(archive.index))
+        # no access log: a URL may hold a patient's name as a search term
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+        with suppress(KeyboardInterrupt):  # uvicorn finishes its requests, then raises the signal again
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _receivers(settings: Settings, listener: socket.socket) -> list[Part]:
+    return _numbered("receive", settings.receivers, RECEIVERS, listener)
+
+
+def _workers(settings: Settings) -> list[Part]:
+    return _numbered("ingest", settings.workers, WORKERS)
+
+
+def _web(listener: socket.socket) -> Part:
+    return Part(name="web", command=pacs_command("web"), stage=WEB, listener=listener)
+
+
+def _numbered(command: str, count: int, stage: int, listener: socket.socket | None = None) -> list[Part]:
+    return [
+        Part(name=f"{command} {number}", command=pacs_command(command), stage=stage, listener=listener)
+        for number in range(1, count + 1)
+    ]
+
+
+def _supervise(settings: Settings, parts: Callable[[Settings], list[Part]]) -> None:
+    """Run several processes of one kind on a database that answers."""
+    interruption = Interruption().listen()
+    with database(settings) as ready:
+        supervisor = Supervisor(environment={**os.environ, **ready.environment()}, say=forward)
+        supervisor.keep(parts(ready))
+        supervisor.run(interruption)
+
+
+def _stop_event() -> threading.Event:
+    """An event that the first Ctrl-C or SIGTERM sets; from a thread, as a signal handler must not touch its lock."""
+    interruption, stop = Interruption().listen(), threading.Event()
+
+    def pass_on() -> None:
+        while not interruption.asked:
+            time.sleep(LOOK)
+        stop.set()
+
+    threading.Thread(target=pass_on, daemon=True).start()
+    return stop
+
+
+def _announce_when_ready(settings: Settings) -> None:
+    while not _web_answers(reachable_host(settings), settings.http_port):
+        time.sleep(LOOK)
+    rows = {
+        "Pages": sign_in_address(settings),
+        "DICOM": f"port {settings.dicom_port}, AE title {settings.ae_title}",
+        "Samples": "pacs demo",
+        "Stop": "Ctrl-C",
+    }
+    announce("The archive is ready. The link signs in once; `pacs token --link` prints another.", rows)
+
+
+def _web_answers(host: str, port: int) -> bool:
+    connection = HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
