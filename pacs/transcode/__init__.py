@@ -1,0 +1,9 @@
+"""From what was received to what is stored, and back.
+
+Law: `restore(compress(x)) == x` for every byte, or the instance is kept as received; nothing else may be promised here.
+"""
+
+from pacs.transcode.compress import compress
+from pacs.transcode.restore import restore
+
+__all__ = ["compress", "restore"]
