@@ -1,0 +1,45 @@
+"""The one listening socket that all receiver processes share.
+
+Law: bound once, by the supervisor or by us, and inherited by file descriptor, never by SO_REUSEPORT: the kernel would
+spread connections by hash, so that some processes hold two associations and some none.
+"""
+
+import os
+import socket
+from collections.abc import MutableMapping
+
+from pacs.errors import Misconfigured
+
+FIRST_INHERITED_DESCRIPTOR = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START
+BACKLOG = 512  # connections that wait while every process is at its limit; a modality does not retry a refused one
+
+
+def bind_listener(host: str, port: int) -> socket.socket:
+    """A listening socket; ``host`` "" is every interface, IPv6 too where there is one; raises Misconfigured."""
+    dual_stack = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual_stack or ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual_stack)
+    except OSError as error:
+        raise Misconfigured(f"port {port} cannot be opened: {error.strerror}") from error
+
+
+def inherited_listener(environment: MutableMapping[str, str]) -> socket.socket | None:
+    """The socket that systemd or our supervisor opened for us (LISTEN_FDS, LISTEN_PID), or None.
+
+    The variables are removed, so that a child does not take the descriptor for its own; raises Misconfigured.
+    """
+    count = environment.pop("LISTEN_FDS", "")
+    pid = environment.pop("LISTEN_PID", "")
+    if not count or (pid and pid != str(os.getpid())):
+        return None
+    if count != "1":
+        raise Misconfigured(f"LISTEN_FDS is {count}; one DICOM socket is expected")
+    try:
+        listener = socket.socket(fileno=FIRST_INHERITED_DESCRIPTOR)
+        listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise Misconfigured(f"descriptor {FIRST_INHERITED_DESCRIPTOR} is not a socket") from error
+    if not listening:
+        raise Misconfigured(f"descriptor {FIRST_INHERITED_DESCRIPTOR} does not listen")
+    return listener
