@@ -40,6 +40,7 @@ class ImageDescription:
     pixel_representation: int
     planar_configuration: int
     number_of_frames: int
+    floating: bool = False  # Float or Double Float Pixel Data (PS3.3 C.7.6.24, C.7.6.25)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,4 +66,5 @@ def describe_image(ds: DataSet) -> ImageDescription | None:
         pixel_representation=ds.integer(0x00280103) or 0,
         planar_configuration=ds.integer(0x00280006) or 0,
         number_of_frames=max(ds.integer(0x00280008) or 1, 1),
+        floating=bits_allocated >= 32 and not ds.integer(0x00280101),  # the float modules have no Bits Stored
     )
