@@ -89,21 +89,20 @@ def read_file_meta(data: Buffer) -> FileMeta:
     return FileMeta(
         sop_class_uid=_uid(group, 0x00020002),
         sop_instance_uid=_uid(group, 0x00020003),
-        transfer_syntax_uid=syntax or _guess(data, end, sure=group is not None),
+        transfer_syntax_uid=syntax or _guess(data, end),
         source=Source(*(group.text(tag) for tag in _SOURCE)) if group else Source(),
         data_set_offset=end,
     )
 
 
 def _meta_offset(data: Buffer) -> int:
-    if bytes(data[_PREAMBLE : _PREAMBLE + 4]) == _PREFIX:
-        return _PREAMBLE + 4
-    if bytes(data[:4]) == _PREFIX:
-        return 4
-    # a preamble without prefix, as some writers of the nineties left it
-    if bytes(data[:8]) == bytes(8) and may_be_data_set(data, _PREAMBLE, len(data), EXPLICIT_LITTLE):
-        return _PREAMBLE
-    return 0
+    for start, prefix in ((_PREAMBLE + 4, _PREFIX), (4, _PREFIX), (0, b""), (_PREAMBLE, b"")):
+        if bytes(data[start - len(prefix) : start]) == prefix and any(
+            may_be_data_set(data, start, len(data), encoding) for encoding, _ in _GUESSES
+        ):
+            return start
+    # DICM alone is not enough: it may stand at byte 128 of a data set without File Meta
+    raise Unreadable("neither File Meta Information nor a data set begins it")
 
 
 def _group(view: memoryview, start: int) -> DataSet | None:
@@ -125,14 +124,10 @@ def _elements(view: memoryview) -> DataSet | None:
         return None
 
 
-def _guess(data: Buffer, start: int, *, sure: bool) -> str:
+def _guess(data: Buffer, start: int) -> str:
     limit = len(data)
-    for encoding, uid in _GUESSES:
-        if may_be_data_set(data, start, limit, encoding):
-            return uid
-    if sure:
-        return IMPLICIT_LE  # PS3.5 10.1, the default
-    raise Unreadable("neither File Meta Information nor a data set begins it")
+    fits = (uid for encoding, uid in _GUESSES if may_be_data_set(data, start, limit, encoding))
+    return next(fits, IMPLICIT_LE)  # PS3.5 10.1, the default
 
 
 def _uid(group: DataSet | None, tag: int) -> str:

@@ -37,6 +37,7 @@ class Header:
     value: int
     length: int
     explicit: bool
+    mangled: bool = False  # the reserved bytes of a long header are not zero: perhaps a short one
 
 
 def _encoding(*, implicit: bool, little_endian: bool) -> Encoding:
@@ -99,7 +100,9 @@ def header_at(data: Buffer, position: int, encoding: Encoding) -> Header:
         length = encoding.implicit_header.unpack_from(head)[2]
         return Header(tag, dictionary_vr(tag), position + 8, length, explicit=False)
     vr, has_long = EXPLICIT_HEADERS[code]
-    return Header(tag, vr, position + (12 if has_long else 8), long if has_long else short, explicit=True)
+    if not has_long:
+        return Header(tag, vr, position + 8, short, explicit=True)
+    return Header(tag, vr, position + 12, long, explicit=True, mangled=short != 0)
 
 
 def _candidates(data: Buffer, position: int, encoding: Encoding) -> Iterator[Header]:
@@ -107,13 +110,16 @@ def _candidates(data: Buffer, position: int, encoding: Encoding) -> Iterator[Hea
     head = header_bytes(data, position)
     group, number, code, short, long = encoding.explicit_header.unpack(head)
     tag = group << 16 | number
-    vr, _ = EXPLICIT_HEADERS.get(code, (dictionary_vr(tag), None))
-    length = encoding.implicit_header.unpack_from(head)[2]
-    implicit = Header(tag, dictionary_vr(tag), position + 8, length, explicit=False)
-    explicit = (
-        Header(tag, vr, position + 12, long, explicit=True),
-        Header(tag, vr, position + 8, short, explicit=True),
-    )[0 if short == 0 else 1 :]
+    meant = dictionary_vr(tag)
+    vr, has_long = EXPLICIT_HEADERS.get(code, (meant, None))
+    explicit = []
+    if has_long or (has_long is None and short == 0):  # the length follows two reserved bytes
+        explicit.append(Header(tag, vr, position + 12, long, explicit=True))
+    if not has_long or short != 0:
+        explicit.append(Header(tag, vr, position + 8, short, explicit=True))
+    implicit = Header(tag, meant, position + 8, encoding.implicit_header.unpack_from(head)[2], explicit=False)
+    if has_long is None and encoding.implicit:
+        explicit = []
     yield from (*explicit, implicit) if code.isalpha() else (implicit, *explicit)
 
 
@@ -145,4 +151,4 @@ def _followed(data: Buffer, tag: int, end: int, limit: int, encoding: Encoding) 
     if following <= tag:
         return False
     length = encoding.implicit_header.unpack_from(header_bytes(data, end))[2]
-    return code in EXPLICIT_HEADERS or length == UNDEFINED or end + 8 + length <= limit
+    return code in EXPLICIT_HEADERS or (is_known(following) and (length == UNDEFINED or end + 8 + length <= limit))

@@ -132,13 +132,15 @@ class Walk:
     def _header(self, position: int, limit: int, encoding: Encoding) -> Header | None:
         """The header as the encoding says when that makes sense, otherwise the way that does, if any."""
         header = header_at(self.data, position, encoding)
-        known = is_known(header.tag)
-        spells = encoding.implicit and header.length & 0xFFFF in SPELLS_VR
-        doubtful = spells or not known if encoding.implicit else not header.explicit
-        if not doubtful and (header.length == UNDEFINED or header.value + header.length <= limit):
+        if encoding.implicit:
+            sensible = is_known(header.tag) and header.length & 0xFFFF not in SPELLS_VR
+        else:
+            sensible = header.explicit and not header.mangled
+        if sensible:
             return header
         other = plausible_header(self.data, position, limit, encoding)
-        return header if other is None and known and header.explicit is not encoding.implicit else other
+        as_declared = is_known(header.tag) and header.explicit is not encoding.implicit
+        return header if other is None and as_declared else other
 
     def _undefined(self, opened: Element, limit: int, encoding: Encoding, context: Inherited) -> Element:
         """A value that ends with a delimitation item: fragments (PS3.5 A.4) or items (PS3.5 7.5.2)."""
