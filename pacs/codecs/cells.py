@@ -1,15 +1,17 @@
-"""Pixel cells and the values in them (PS3.5 8.1.1): Bits Allocated is the cell, Bits Stored the value, the rest is anyone's.
+"""Pixel cells and the values in them (PS3.5 8.1.1): the cell has Bits Allocated, the value Bits Stored.
 
 Law: a codestream carries real values (masked, sign-extended), so that every viewer reads the right number; what the
 unused bits of the cells held is either implied or said in one comment of the codestream, so that cells come back exact.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pacs.model import ImageDescription
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 ZEROED = b"cells: unused bits are zero"
 """Signed values whose cells were not sign-extended: the value is extended for viewers, the cell masked again."""
@@ -18,7 +20,7 @@ WHOLE = b"cells: samples are whole cells"
 
 
 def to_samples(cells: Array, image: ImageDescription) -> tuple[Array, int, bytes]:
-    """What to encode for unsigned `cells`: samples, their precision in bits, and the comment (b"": cells are implied)."""
+    """What to encode for unsigned `cells`: samples, precision in bits, and the comment (b"": cells are implied)."""
     bits = cells.dtype.itemsize * 8
     stored = image.bits_stored
     signed = cells.view(cells.dtype.str.replace("u", "i"))

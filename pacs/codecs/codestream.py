@@ -98,7 +98,7 @@ def _tile_part_lengths(body: bytes) -> list[int]:
 def with_precision(codestream: bytes, *, precision: int, signed: bool) -> bytes:
     """The same codestream whose SIZ says `precision` bits, so that it agrees with Bits Stored (PS3.5 8.2.4).
 
-    Sound for reversible coding only: the coefficients stay, and the decoder adds 2**(precision - 1) to unsigned samples.
+    Sound for reversible coding only: coefficients stay, and a decoder adds 2**(precision - 1) to unsigned samples.
     """
     changed = bytearray(codestream)
     components = struct.unpack_from(">H", changed, 40)[0]

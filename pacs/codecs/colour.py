@@ -3,6 +3,8 @@
 Law: colour is converted once, here or inside a decoder, and the caller of a decoder always gets RGB.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +20,7 @@ _TO_RGB = {
 }
 
 
-def to_rgb(samples: NDArray[np.generic], photometric: str, bits: int) -> NDArray[np.generic]:
+def to_rgb(samples: NDArray[Any], photometric: str, bits: int) -> NDArray[np.generic]:
     """RGB of (rows, columns, 3) unsigned samples of `bits` bits; samples that are RGB already come back untouched."""
     if photometric not in _TO_RGB:
         return samples

@@ -7,6 +7,7 @@ whatever a decoder raises about a damaged frame leaves as NotRenderable.
 
 import zlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -23,7 +24,7 @@ from pacs.errors import NotRenderable, Unreadable
 from pacs.model import ImageDescription
 from pacs.transfer_syntaxes import transfer_syntax
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 MAX_SAMPLES = 1 << 28
 """No frame of more samples is decoded: 268 million, four times the largest mammogram or slide tile known."""
 
@@ -135,21 +136,21 @@ def _signed(samples: Array, image: ImageDescription) -> Array:
     if not image.pixel_representation and samples.dtype.kind == "i":
         mask = (1 << min(image.bits_stored or 16, samples.dtype.itemsize * 8)) - 1
         unsigned = samples.view(samples.dtype.str.replace("i", "u"))
-        return np.bitwise_and(unsigned, unsigned.dtype.type(mask))
+        return np.asarray(np.bitwise_and(unsigned, unsigned.dtype.type(mask)))
     return samples
 
 
 def _reduced(values: Array, reduce: int, image: ImageDescription) -> Array:
-    """Means of blocks of 2**reduce; palette indices and single bits are picked instead, for a mean means nothing there."""
+    """Means of blocks of 2**reduce; palette indices and single bits are picked instead, for they have no mean."""
     step = 1 << reduce
     if image.photometric_interpretation == "PALETTE COLOR" or image.bits_allocated == 1:
-        return values[::step, ::step]
+        return np.ascontiguousarray(values[::step, ::step])
     rows, columns = values.shape[:2]
     padding = ((0, -rows % step), (0, -columns % step)) + ((0, 0),) * (values.ndim - 2)
     padded = np.pad(values, padding, mode="edge")
     blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step, *values.shape[2:])
     means = blocks.mean(axis=(1, 3), dtype=np.float32 if values.dtype.itemsize <= 2 else np.float64)
-    return np.rint(means).astype(values.dtype) if values.dtype.kind in "iu" else means
+    return np.asarray(np.rint(means).astype(values.dtype) if values.dtype.kind in "iu" else means)
 
 
 def _bound(rows: int, columns: int, samples: int) -> None:

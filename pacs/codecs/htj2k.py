@@ -4,6 +4,8 @@ Law: two decoders live here and must stay two: OpenJPH wrote the codestream and 
 that what was written can be undone. Samples in and out are real stored values, with Bits Stored as the precision.
 """
 
+from typing import Any
+
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from pacs.errors import NotRenderable
 
 _SMALLEST = 64  # PS3.5 10.18: the lowest resolution is at most 64 wide or high
 _USUAL_DECOMPOSITIONS = 5
-Samples = NDArray[np.generic]
+Samples = NDArray[Any]
 
 
 def decompositions(rows: int, columns: int) -> int:

@@ -6,6 +6,7 @@ decoder is told, so that nothing is converted twice and nothing is forgotten.
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -59,7 +60,8 @@ def _frame_header(process: int, body: bytes, *, jfif: bool, adobe_transform: int
         raise NotRenderable("damaged JPEG frame header")
     precision, rows, columns, count = struct.unpack_from(">BHHB", body)
     sampling = {body[7 + 3 * component] for component in range(count)}
-    return JpegHeader(process, precision, rows, columns, body[6 : 6 + 3 * count : 3], len(sampling) > 1, jfif, adobe_transform)
+    component_ids = body[6 : 6 + 3 * count : 3]
+    return JpegHeader(process, precision, rows, columns, component_ids, len(sampling) > 1, jfif, adobe_transform)
 
 
 def is_ybr(header: JpegHeader, photometric: str) -> bool:
@@ -73,7 +75,7 @@ def is_ybr(header: JpegHeader, photometric: str) -> bool:
     return header.component_ids != b"RGB" and photometric != "RGB"
 
 
-def decode_jpeg(frame: bytes, photometric: str) -> NDArray[np.generic]:
+def decode_jpeg(frame: bytes, photometric: str) -> NDArray[Any]:
     """Samples of any JPEG process in use, unsigned; three components as RGB."""
     header = read_jpeg_header(frame)
     if len(header.component_ids) == 1:

@@ -3,6 +3,8 @@
 Law: nothing is guessed about length; a frame that is too short is NotRenderable, never padded with invented pixels.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from pacs.codecs.colour import to_rgb
 from pacs.errors import NotRenderable
 from pacs.model import ImageDescription
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 _HALF_CHROMA = ("YBR_FULL_422", "YBR_PARTIAL_422")
 
 
@@ -31,12 +33,13 @@ def decode_native(frame: bytes, image: ImageDescription, *, little_endian: bool,
         raise NotRenderable(f"a frame of {bits // 8} bytes ends after {len(frame)}")
     if image.bits_allocated == 1:
         return _single_bits(frame, image, index)
-    if image.bits_allocated not in (8, 16, 32, 64):
+    if image.bits_allocated not in (8, 16, 32, 64) or (image.floating and image.bits_allocated < 32):
         raise NotRenderable(f"{image.bits_allocated} bits allocated")
-    order = "<" if little_endian else ">"
-    dtype = np.dtype(f"{order}u{image.bits_allocated // 8}")
+    kind = "f" if image.floating else "u"
+    dtype = np.dtype(f"{'<' if little_endian else '>'}{kind}{image.bits_allocated // 8}")
     cells = np.frombuffer(frame, dtype, bits // image.bits_allocated, index * bits // 8)
-    values = stored_values(cells.astype(dtype.newbyteorder("="), copy=False), image)
+    cells = cells.astype(dtype.newbyteorder("="), copy=False)
+    values = cells if image.floating else stored_values(cells, image)
     if image.samples_per_pixel == 1:
         return values.reshape(image.rows, image.columns)
     colour = _interleaved(values, image)

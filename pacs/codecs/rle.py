@@ -4,6 +4,7 @@ Law: segments are cut by the header alone and must each give exactly rows × col
 """
 
 import struct
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -15,14 +16,15 @@ from pacs.model import ImageDescription
 _HEADER = struct.Struct("<16I")
 
 
-def decode_rle(frame: bytes, image: ImageDescription) -> NDArray[np.generic]:
+def decode_rle(frame: bytes, image: ImageDescription) -> NDArray[Any]:
     """Unsigned cells of one RLE frame, (rows, columns) or (rows, columns, samples)."""
     if len(frame) < _HEADER.size:
         raise NotRenderable("RLE frame without a header")
     count, *offsets = _HEADER.unpack_from(frame)
     size = image.bits_allocated // 8
     if size not in (1, 2, 4, 8) or count != size * image.samples_per_pixel or count > len(offsets):
-        raise NotRenderable(f"{count} RLE segments for {image.samples_per_pixel} samples of {image.bits_allocated} bits")
+        expected = f"{image.samples_per_pixel} samples of {image.bits_allocated} bits"
+        raise NotRenderable(f"{count} RLE segments for {expected}")
     pixels = image.rows * image.columns
     planes = np.empty((image.samples_per_pixel, pixels, size), np.uint8)
     ends = [*offsets[1:count], len(frame)]

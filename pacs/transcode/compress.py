@@ -31,7 +31,7 @@ _ITEM = struct.Struct("<HHI")
 _DELIMITATION = _ITEM.pack(0xFFFE, 0xE0DD, 0)
 
 
-class _Kept(Exception):  # noqa: N818  # not an error: the ordinary way out for an image that stays as it is
+class _Kept(Exception):  # not an error: the ordinary way out for an image that stays as it is
     """The image is kept as received, for the reason given."""
 
 

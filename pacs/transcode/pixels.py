@@ -5,13 +5,14 @@ how cells are ordered.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pacs.model import ImageDescription
 
-Cells = NDArray[np.unsignedinteger]
+Cells = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

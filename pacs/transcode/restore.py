@@ -55,7 +55,7 @@ def restored(
     if envelope is None:
         head, tail, layout = plain_surroundings(stored, image)
     else:
-        head, tail = envelope[:before], memoryview(envelope)[before:]
+        head, tail = envelope[:before], envelope[before:]
         layout = received_layout(head, image, received_transfer_syntax_uid)
     yield head
     for offset, length in pixels.fragments[1:]:
