@@ -96,6 +96,11 @@ STATEMENTS = (
     CREATE TABLE pack (
         pack_pk bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         size bigint NOT NULL,
+        metadata_offset bigint NOT NULL,
+        metadata_length bigint NOT NULL,
+        metadata_size bigint NOT NULL,
+        metadata_crc32 bigint NOT NULL,
+        metadata_deflated boolean NOT NULL,
         pack_key text COLLATE "C" NOT NULL UNIQUE
     )
     """,
@@ -111,11 +116,12 @@ STATEMENTS = (
         stored_size bigint NOT NULL,
         envelope_length int NOT NULL,
         before int NOT NULL,
+        place_in_pack int NOT NULL,
         instance_number int,
         number_of_frames int NOT NULL,
         rows int NOT NULL,
         columns int NOT NULL,
-        bits_allocated smallint NOT NULL,
+        bits_allocated int NOT NULL,
         deflated boolean NOT NULL,
         digest bytea NOT NULL CHECK (length(digest) = 32),
         sop_instance_uid text COLLATE "C" PRIMARY KEY,

@@ -6,6 +6,7 @@ search path for exactly that transaction; a forgotten WHERE then still sees one 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -30,6 +31,12 @@ class Index:
             timeout=PATIENCE,
             check=ConnectionPool.check_connection,  # a restarted database must not cost each old connection a request
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give the connections back to PostgreSQL."""

@@ -11,7 +11,7 @@ RETURNING digest, hospital, subject
 
 -- find_token
 -- Finds a session or bearer token that is still good.
-SELECT digest, kind, hospital, subject FROM registry.access_token
+SELECT digest, hospital, subject FROM registry.access_token
 WHERE digest = %(digest)s AND kind IN ('session', 'bearer') AND expires_at > now()
 
 -- revoke_token
