@@ -72,7 +72,10 @@ class FolderStore:
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 try:
-                    if offset + length > os.fstat(descriptor).st_size:
+                    state = os.fstat(descriptor)
+                    if not stat.S_ISREG(state.st_mode):
+                        raise NotFound(f"object {key}")
+                    if offset + length > state.st_size:
                         raise Damaged("a range past the end of an object")
                     return whole(read_range(descriptor, offset, length), length)
                 finally:

@@ -1,0 +1,284 @@
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from minio import Minio
+
+from pacs.errors import Damaged, InvalidRequest, Misconfigured, NotFound, Unavailable
+from storage.objects import PART_SIZE, ObjectStore, open_objects
+from storage.objects.contract import encryption
+
+if TYPE_CHECKING:
+    from tests.conftest import S3Endpoint
+
+
+class ObjectStoreContract:
+    """What the archive relies on, whatever keeps the objects."""
+
+    @pytest.fixture
+    def store(self) -> ObjectStore:
+        """Give an empty store that can be used."""
+        raise NotImplementedError
+
+    def test_bytes_come_back(self, store: ObjectStore) -> None:
+        """What was put is read back, whole and in ranges, and its size is known."""
+        store.put("packs/ab/one.zip", b"0123456789")
+        assert store.read("packs/ab/one.zip", 0, 10) == b"0123456789"
+        assert store.read("packs/ab/one.zip", 3, 4) == b"3456"
+        assert store.read("packs/ab/one.zip", 9, 1) == b"9"
+        assert store.size("packs/ab/one.zip") == 10
+
+    def test_empty_object_and_empty_range(self, store: ObjectStore) -> None:
+        """Nothing is a possible content, and a possible range up to the very end."""
+        store.put("empty", b"")
+        assert store.size("empty") == 0
+        assert store.read("empty", 0, 0) == b""
+        store.put("ten", b"0123456789")
+        assert store.read("ten", 10, 0) == b""
+
+    @pytest.mark.parametrize(("offset", "length"), [(0, 11), (9, 2), (10, 1), (500, 1), (11, 0)])
+    def test_a_range_past_the_end(self, store: ObjectStore, offset: int, length: int) -> None:
+        """A range that isn't all within the object is Damaged, never a short answer."""
+        store.put("ten", b"0123456789")
+        with pytest.raises(Damaged):
+            store.read("ten", offset, length)
+
+    def test_a_missing_object(self, store: ObjectStore) -> None:
+        """An object that isn't there is NotFound, also where its name is the beginning of another's."""
+        store.put("packs/ab/one.zip", b"1")
+        for key in ("nothing", "packs/ab", "packs/ab/two.zip", "elsewhere/one.zip"):
+            for length in (0, 1):
+                with pytest.raises(NotFound):
+                    store.read(key, 0, length)
+            with pytest.raises(NotFound):
+                store.size(key)
+
+    def test_delete_twice(self, store: ObjectStore) -> None:
+        """Deleting is final, and fine when there is nothing to delete."""
+        store.put("one", b"1")
+        store.delete("one")
+        store.delete("one")
+        store.delete("never/there")
+        with pytest.raises(NotFound):
+            store.size("one")
+
+    def test_put_twice(self, store: ObjectStore, tmp_path: Path) -> None:
+        """The same key again, with bytes or with the same file, replaces the object."""
+        path = tmp_path / "file"
+        path.write_bytes(b"of a file")
+        store.put("one", b"first")
+        store.put("one", b"second")
+        assert store.read("one", 0, 6) == b"second"
+        store.put_file("one", path)
+        store.put_file("one", path)
+        assert store.read("one", 0, 9) == b"of a file"
+        assert [found.key for found in store.listing()] == ["one"]
+
+    def test_a_large_file_goes_in_parts(self, store: ObjectStore, tmp_path: Path) -> None:
+        """A file larger than one part arrives whole, and the file itself stays."""
+        content = os.urandom(1024 * 1024)
+        size = 2 * PART_SIZE + 4321
+        path = tmp_path / "large"
+        path.write_bytes((content * (size // len(content) + 1))[:size])
+        store.put_file("packs/large.zip", path)
+        assert store.size("packs/large.zip") == path.stat().st_size == size
+        for offset in (0, PART_SIZE - 10, 2 * PART_SIZE - 1, size - 100):
+            with path.open("rb") as file:
+                file.seek(offset)
+                assert store.read("packs/large.zip", offset, 100) == file.read(100)
+
+    def test_keys_by_prefix(self, store: ObjectStore) -> None:
+        """A prefix is the first characters of a key, not a folder; a listing knows size and age."""
+        for key in ("packs/aa/1", "packs/aa/2", "packs/ab/3", "conflicts/aa/4", "pack"):
+            store.put(key, key.encode())
+        assert set(store.keys("packs/")) == {"packs/aa/1", "packs/aa/2", "packs/ab/3"}
+        assert set(store.keys("packs/a")) == {"packs/aa/1", "packs/aa/2", "packs/ab/3"}
+        assert set(store.keys("packs/aa/")) == {"packs/aa/1", "packs/aa/2"}
+        assert set(store.keys("pack")) == {"pack", "packs/aa/1", "packs/aa/2", "packs/ab/3"}
+        assert set(store.keys("nothing/")) == set()
+        assert len(list(store.keys())) == 5
+        [found] = store.listing("packs/ab/")
+        assert found.size == 10
+        assert abs(found.modified - time.time()) < 60
+
+    def test_more_keys_than_a_page(self, store: ObjectStore) -> None:
+        """A listing doesn't end after the 1,000 keys that S3 gives at once."""
+        keys = {f"many/{number:04d}" for number in range(1100)}
+        for key in keys:
+            store.put(key, b"x")
+        assert sorted(store.keys("many/")) == sorted(keys)
+
+    @pytest.mark.parametrize(
+        "key", ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/", ".tmp/x", "tên", "a\nb", "a b"]
+    )
+    def test_what_is_not_a_key(self, store: ObjectStore, key: str) -> None:
+        """Keys that could lead elsewhere, or that stores disagree on, are refused by all."""
+        for attempt in (
+            lambda: store.put(key, b""),
+            lambda: store.read(key, 0, 1),
+            lambda: store.size(key),
+            lambda: store.delete(key),
+        ):
+            with pytest.raises(InvalidRequest):
+                attempt()
+
+    def test_ready(self, store: ObjectStore) -> None:
+        """A store that can be used says so, again and again."""
+        store.check()
+        store.check()
+
+
+class TestFolder(ObjectStoreContract):
+    """A local folder keeps the contract."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> ObjectStore:
+        """Give a folder that doesn't exist yet."""
+        return open_objects(f"file://{tmp_path}/objects")
+
+    def test_local_path(self, store: ObjectStore) -> None:
+        """The folder gives the file itself, so that readers need no cache."""
+        store.put("packs/one", b"1")
+        path = store.local_path("packs/one")
+        assert path is not None
+        assert path.read_bytes() == b"1"
+        with pytest.raises(NotFound):
+            store.local_path("packs/two")
+
+    def test_nothing_temporary_stays(self, store: ObjectStore, tmp_path: Path) -> None:
+        """After puts of every kind no temporary file is left."""
+        path = tmp_path / "file"
+        path.write_bytes(b"1")
+        store.put("one", b"1")
+        store.put_file("one", path)
+        store.put_file("one", path)
+        assert list((tmp_path / "objects" / ".tmp").iterdir()) == []
+
+    def test_a_full_disk_is_no_object(self, tmp_path: Path) -> None:
+        """A file that vanishes while it is put is Unavailable, and no object appears."""
+        store = open_objects(f"file://{tmp_path}/objects")
+        with pytest.raises(Unavailable):
+            store.put_file("one", tmp_path / "nowhere")
+        assert list(store.keys()) == []
+
+
+class TestMinioSdk(ObjectStoreContract):
+    """The MinIO SDK against a real S3 keeps the contract."""
+
+    @pytest.fixture
+    def store(self, s3_endpoint: "S3Endpoint") -> ObjectStore:
+        """Give a new bucket."""
+        return open_objects(s3_endpoint.minio_url(s3_endpoint.new_bucket()))
+
+
+class TestBoto3(ObjectStoreContract):
+    """Boto3 against a real S3 keeps the contract."""
+
+    @pytest.fixture
+    def store(self, s3_endpoint: "S3Endpoint", aws_keys: None) -> ObjectStore:  # noqa: ARG002  # taken for its effect
+        """Give a new bucket, with the keys where boto3 looks for them."""
+        return open_objects(s3_endpoint.s3_url(s3_endpoint.new_bucket()))
+
+
+@pytest.fixture
+def aws_keys(s3_endpoint: "S3Endpoint", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of the test's S3 in the credential chain."""
+    for name, value in s3_endpoint.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+def remote_urls(endpoint: "S3Endpoint") -> list[str]:
+    """One new bucket for each SDK."""
+    return [endpoint.minio_url(endpoint.new_bucket()), endpoint.s3_url(endpoint.new_bucket())]
+
+
+def test_no_bucket(s3_endpoint: "S3Endpoint", aws_keys: None) -> None:
+    """A bucket that isn't there is Unavailable at the check, not NotFound: no object was asked for."""
+    for url in (s3_endpoint.minio_url("no-such-bucket"), s3_endpoint.s3_url("no-such-bucket")):
+        with pytest.raises(Unavailable):
+            open_objects(url).check()
+
+
+def test_nobody_answers(aws_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that doesn't answer is Unavailable, and no message, repr or cause shown to a client has the secret."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for url in ("minio://name:secret-word@127.0.0.1:9/bucket?secure=0", "s3://bucket?endpoint=http://127.0.0.1:9"):
+        store = open_objects(url)
+        with pytest.raises(Unavailable) as caught:
+            store.read("one", 0, 1)
+        assert "secret" not in f"{caught.value}{caught.value!r}{store!r}{store}"
+
+
+def test_wrong_secret(s3_endpoint: "S3Endpoint") -> None:
+    """Keys that the store refuses make it Unavailable, and stay out of the message."""
+    store = open_objects(f"minio://archive:wrong-secret@{s3_endpoint.address}/{s3_endpoint.new_bucket()}?secure=0")
+    with pytest.raises(Unavailable) as caught:
+        store.put("one", b"1")
+    assert "wrong-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "folder",
+        "file://relative/folder",
+        "ftp://somewhere/else",
+        "minio://127.0.0.1:9000/bucket",
+        "minio://key:hidden@127.0.0.1:9000",
+        "minio://key:hidden@127.0.0.1:9000/bucket/folder",
+        "minio://key:hidden@127.0.0.1:port/bucket",
+        "s3://",
+        "s3://key:hidden@bucket",
+        "s3://bucket/folder",
+    ],
+)
+def test_addresses_that_make_no_sense(url: str) -> None:
+    """A wrong address is refused at the start, without repeating the secret in it."""
+    with pytest.raises(Misconfigured) as caught:
+        open_objects(url)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sse", "parameters"),
+    [
+        ("", {}),
+        ("AES256", {"ServerSideEncryption": "AES256"}),
+        ("aws:kms", {"ServerSideEncryption": "aws:kms"}),
+        ("aws:kms:arn:aws:kms:x:key/1", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:x:key/1"}),
+    ],
+)
+def test_encryption_parameters(sse: str, parameters: dict[str, str]) -> None:
+    """The setting says exactly what is asked of S3."""
+    assert encryption(sse) == parameters
+
+
+@pytest.mark.parametrize("sse", ["aes256", "kms", "aws:kmskey"])
+def test_encryption_that_does_not_exist(sse: str) -> None:
+    """A typing error must not mean unencrypted."""
+    with pytest.raises(Misconfigured):
+        open_objects("s3://bucket?region=us-east-1", sse=sse)
+    with pytest.raises(Misconfigured):
+        open_objects("file:///objects", sse="AES256")
+
+
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_encrypted_at_rest(s3_endpoint: "S3Endpoint", aws_keys: None, tmp_path: Path, size: int) -> None:
+    """Encryption that was asked for is what the store reports for the object, put in one part or in several."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * size)
+    asking = Minio(
+        s3_endpoint.address, access_key=s3_endpoint.access_key, secret_key=s3_endpoint.secret_key, secure=False
+    )
+    for url in remote_urls(s3_endpoint):
+        store = open_objects(url, sse="AES256")
+        store.put_file("one", path)
+        bucket = urlsplit(url).netloc if url.startswith("s3:") else urlsplit(url).path[1:]
+        headers = asking.stat_object(bucket_name=bucket, object_name="one").metadata
+        assert headers is not None
+        assert headers["x-amz-server-side-encryption"] == "AES256"
+        assert store.read("one", 3, 4) == b"xxxx"
