@@ -10,6 +10,7 @@ from mmap import mmap
 
 from pacs.dataset.elements import (
     CHARACTER_SET_VRS,
+    NUMBER_BYTES,
     NUMBER_FORMATS,
     SINGLE_VRS,
     STRING_VRS,
@@ -91,7 +92,7 @@ class DataSet:
     def unpacked(self, element: Element) -> tuple[int | float, ...]:
         """Numbers of a binary numeric element; a last, incomplete one is left out."""
         form = NUMBER_FORMATS[element.vr]
-        count = element.length // struct.calcsize(form)
+        count = element.length // NUMBER_BYTES[element.vr]
         return struct.unpack_from(f"{'<' if self.little_endian else '>'}{count}{form}", self.data, element.value)
 
 

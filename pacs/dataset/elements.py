@@ -45,7 +45,9 @@ NUMBER_FORMATS: Mapping[str, str] = {
     "US": "H",
     "UV": "Q",
 }
-WORD_SIZES: Mapping[str, int] = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+NUMBER_BYTES: Mapping[str, int] = {"FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
+WORD_BYTES: Mapping[str, int] = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
+AT_BYTES = 4
 
 # How an explicit header's two bytes are read: (VR, whether the length has 32 bits).
 EXPLICIT_HEADERS: Mapping[bytes, tuple[str, bool]] = {

@@ -126,8 +126,8 @@ class Walk:
         if first_tag(self.data, value, inside) != ITEM:
             self.note(f"{name_of(tag)} holds no items")
             return Element(tag, "UN", position, value, end - value, end)
-        items, _, _ = self._items(tag, value, end, inside, context=context, delimited=False)
-        return Element(tag, vr, position, value, end - value, end, items=items)
+        sequence = Element(tag, vr, position, value, end - value, end)
+        return sequence._replace(items=self.items(sequence, inside, context))
 
     def _header(self, position: int, limit: int, encoding: Encoding) -> Header | None:
         """The header as the encoding says when that makes sense, otherwise the way that does, if any."""
@@ -154,6 +154,11 @@ class Walk:
             return opened._replace(vr=vr, length=stop - value, end=end, fragments=fragments)
         items, stop, end = self._items(tag, value, limit, encoding, context=context, delimited=True)
         return opened._replace(vr="SQ", length=stop - value, end=end, items=items)
+
+    def items(self, element: Element, encoding: Encoding, context: Inherited) -> tuple[DataSet, ...]:
+        """The items in the value of a sequence whose length is known."""
+        stop = element.value + element.length
+        return self._items(element.tag, element.value, stop, encoding, context=context, delimited=False)[0]
 
     def _items(
         self, tag: int, position: int, limit: int, encoding: Encoding, *, context: Inherited, delimited: bool
