@@ -22,6 +22,7 @@ class Settings:
     objects_url: str = ""  # empty: the folder ``data/objects``
     objects_sse: str = ""  # server-side encryption header for S3: "", "AES256" or "aws:kms[:key id]"
     ae_title: str = "PACS"
+    trust_local: bool = False  # any calling AE title from this machine; `pacs serve` on embedded defaults says 1
     dicom_host: str = ""  # empty: every interface, so that modalities reach us
     dicom_port: int = 11112
     http_host: str = "127.0.0.1"
@@ -42,9 +43,9 @@ class Settings:
             text = environment.get(variable(setting.name))
             if text is None:
                 continue
-            default: Any = setting.default
+            kind: Any = type(setting.default)
             try:
-                values[setting.name] = type(default)(text)
+                values[setting.name] = bool(int(text)) if kind is bool else kind(text)
             except ValueError:
                 raise Misconfigured(f"{variable(setting.name)} is not a number") from None
         return cls(**{**values, **{name: value for name, value in given.items() if value is not None}})
@@ -56,7 +57,8 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The same settings as ``PACS_*`` variables, for the processes that ``pacs serve`` starts."""
-        return {variable(setting.name): str(getattr(self, setting.name)) for setting in fields(self)}
+        values = {variable(setting.name): getattr(self, setting.name) for setting in fields(self)}
+        return {name: str(int(value)) if isinstance(value, bool) else str(value) for name, value in values.items()}
 
 
 def variable(name: str) -> str:

@@ -42,7 +42,7 @@ def start_logging() -> None:
 
 @contextmanager
 def database(settings: Settings) -> Iterator[Settings]:
-    """The same settings with the URL of a database that answers and is migrated, starting the embedded one if needed."""
+    """The same settings with the URL of a database that answers, starting and migrating the embedded one if needed."""
     if not settings.embedded_database:
         yield settings
         return

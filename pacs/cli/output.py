@@ -14,7 +14,7 @@ _COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 
 def forward(name: str, line: str) -> None:
     """Print one line that a part said, after the part's name."""
-    colour = _COLOURS[zlib.crc32(name.split()[0].encode()) % len(_COLOURS)]
+    colour = _COLOURS[zlib.crc32(name.split(maxsplit=1)[0].encode()) % len(_COLOURS)]
     console.print(Text.assemble((f"{name:>10} │ ", colour), line), soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 
@@ -18,9 +18,9 @@ import typer
 from pacs.cli.lifeline import PARENT, Interruption, data_folder_lock
 from pacs.cli.opening import Data, database, opened_spool, settings_of, start_logging
 from pacs.cli.output import announce, forward
-from pacs.cli.sockets import inherited, listen
 from pacs.cli.supervise import LOOK, Part, Supervisor, pacs_command
 from pacs.cli.tokens import reachable_host, sign_in_address
+from dicom_scp.listener import bind_listener, inherited_listener
 from pacs.settings import Settings
 
 RECEIVERS, WORKERS, WEB = range(3)  # the order of stopping: no new instances, then file those here, then the pages
@@ -41,12 +41,13 @@ def serve(data: Data = None) -> None:
     interruption = Interruption().listen()
     with (
         data_folder_lock(settings.data),
-        listen(settings.dicom_host, settings.dicom_port, "DICOM") as dicom,
-        listen(settings.http_host, settings.http_port, "Web") as pages,
+        bind_listener(settings.dicom_host, settings.dicom_port) as dicom,
+        bind_listener(settings.http_host, settings.http_port) as pages,
         kept_database(settings, forward) as (ready, keeper),
     ):
         migrate(ready.database_url)
-        bound = replace(ready, dicom_port=dicom.getsockname()[1], http_port=pages.getsockname()[1])
+        ports = {"dicom_port": dicom.getsockname()[1], "http_port": pages.getsockname()[1]}
+        bound = replace(ready, trust_local=settings.trust_local or settings.embedded_database, **ports)
         supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
         supervisor.keep([*_receivers(bound, dicom), *_workers(bound), _web(pages)])
         threading.Thread(target=_announce_when_ready, args=(bound,), daemon=True).start()
@@ -57,17 +58,23 @@ def serve(data: Data = None) -> None:
 def receive(data: Data = None) -> None:
     """Receive instances over DIMSE; several processes share the port when PACS_RECEIVERS says so."""
     settings = settings_of(data)
-    given = inherited(os.environ)
+    given = inherited_listener(os.environ)
     if given is None and settings.receivers > 1:
-        with listen(settings.dicom_host, settings.dicom_port, "DICOM") as listener:
+        with bind_listener(settings.dicom_host, settings.dicom_port) as listener:
             _supervise(settings, lambda ready: _receivers(ready, listener))
         return
     from dicom_scp.receiver import run_receiver
+    from pacs.cli.modalities import admission
+    from storage.index import Index
 
     start_logging()
     stop = _stop_event()
-    with given or listen(settings.dicom_host, settings.dicom_port, "DICOM") as listener, database(settings) as ready:
-        run_receiver(ready, listener, opened_spool(ready), stop)
+    with (
+        given or bind_listener(settings.dicom_host, settings.dicom_port) as listener,
+        database(settings) as ready,
+        closing(Index(ready.database_url)) as index,
+    ):
+        run_receiver(listener, opened_spool(ready), admission(ready, index), stop)
 
 
 def ingest(data: Data = None) -> None:
@@ -95,9 +102,9 @@ def web(data: Data = None) -> None:
 
     settings = settings_of(data)
     start_logging()
-    given = inherited(os.environ)
+    given = inherited_listener(os.environ)
     with (
-        given or listen(settings.http_host, settings.http_port, "Web") as listener,
+        given or bind_listener(settings.http_host, settings.http_port) as listener,
         database(settings) as ready,
         open_archive(ready) as archive,
     ):

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pacs.cli.lifeline import PARENT, Interruption
-from pacs.cli.sockets import FIRST_DESCRIPTOR, LISTEN_FDS
 
 LOOK = 0.1  # seconds between two looks at the children
 FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0  # seconds before a dead part is started again: doubled each time
@@ -129,10 +128,10 @@ class Supervisor:
         actions: list[tuple[int, int, int]] = [(os.POSIX_SPAWN_DUP2, input_, 1), (os.POSIX_SPAWN_DUP2, input_, 2)]
         environment = dict(self._environment)
         if part.listener:
-            actions.append((os.POSIX_SPAWN_DUP2, part.listener.fileno(), FIRST_DESCRIPTOR))
-            environment[LISTEN_FDS] = "1"
+            actions.append((os.POSIX_SPAWN_DUP2, part.listener.fileno(), FIRST_INHERITED_DESCRIPTOR))
+            environment["LISTEN_FDS"] = "1"
         else:
-            environment.pop(LISTEN_FDS, None)
+            environment.pop("LISTEN_FDS", None)
         try:
             child.pid = os.posix_spawn(
                 part.command[0], list(part.command), environment, file_actions=actions, setpgroup=0, setsigmask=()

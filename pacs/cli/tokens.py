@@ -3,6 +3,7 @@
 Law: a token is shown once, when it is made; only its digest is kept.
 """
 
+from contextlib import closing
 from datetime import timedelta
 from typing import Annotated
 
@@ -45,5 +46,5 @@ def _issue(settings: Settings, kind: str, subject: str, lifetime: timedelta) -> 
     from storage.access import Access
     from storage.index import Index
 
-    with Index(settings.database_url) as index:
+    with closing(Index(settings.database_url)) as index:
         return Access(index).issue(kind, HOSPITAL, subject, lifetime)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pacs.cli.lifeline import data_folder_lock, holder_of
-from pacs.cli.sockets import listen
 from pacs.errors import Misconfigured
 
 
@@ -36,10 +35,3 @@ def test_a_folder_nobody_used_has_no_holder(tmp_path: Path) -> None:
     assert holder_of(tmp_path / "never") is None
     assert not (tmp_path / "never").exists()
 
-
-def test_a_port_in_use_is_named() -> None:
-    """A taken port is refused in one sentence that names it."""
-    with listen("127.0.0.1", 0, "DICOM") as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(Misconfigured, match=f"DICOM port {port} is already in use"):
-            listen("127.0.0.1", port, "DICOM")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dicom_scp.listener import bind_listener
 from pacs.cli.lifeline import Interruption
-from pacs.cli.sockets import listen
 from pacs.cli.supervise import Part, Supervisor
 
 LIVING = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('{name} stops'))); "
@@ -123,7 +123,7 @@ def test_parts_share_one_listening_socket(supervisor: Supervisor, said: Said) ->
     """Two parts accept from the same port on descriptor 3, as systemd would hand it over."""
     accepting = "import os, socket; s = socket.socket(fileno=3); print(os.environ['LISTEN_FDS'], s.getsockname()[1], "
     accepting += "flush=True); s.accept()"
-    with listen("127.0.0.1", 0, "DICOM") as listener:
+    with bind_listener("127.0.0.1", 0) as listener:
         command = (sys.executable, "-c", accepting)
         supervisor.keep([Part(name=f"receive {n}", command=command, stage=0, listener=listener) for n in (1, 2)])
         port = listener.getsockname()[1]
