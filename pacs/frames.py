@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pacs.codecs.native import frame_bits
 from pacs.dataset import DataSet, Element
 from pacs.dataset.elements import PIXELS
-from pacs.errors import Damaged
+from pacs.errors import NotFound, NotRenderable
 from pacs.model import ImageDescription
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
 
@@ -95,16 +95,28 @@ def _spans(fragments: Sequence[tuple[int, int]], firsts: list[int]) -> list[tupl
     return spans
 
 
+def frame_span(frames: Frames, number: int, *, number_of_frames: int) -> tuple[int, int]:
+    """Offset and length that hold frame `number`, counted from 1; raises NotFound when there is no such frame.
+
+    A single entry for several frames (video, frames that share bytes) holds each of them.
+    """
+    if len(frames) == 1 and 1 <= number <= max(number_of_frames, 1):
+        return frames[0]
+    if not 1 <= number <= len(frames):
+        raise NotFound(f"frame {number} of {len(frames)}")
+    return frames[number - 1]
+
+
 def join_fragments(segment: bytes) -> bytes:
     """The codestream in a run of fragments; a segment that was read in part gives what is there of it.
 
-    Raises Damaged when it does not consist of fragments.
+    Raises NotRenderable when it does not consist of fragments.
     """
     pieces, position = [], 0
     while position + _ITEM.size <= len(segment):
         group, element, length = _ITEM.unpack_from(segment, position)
         if (group, element) != _ITEM_TAG:
-            raise Damaged("a frame does not begin with an item")
+            raise NotRenderable("a frame does not begin with an item")
         position += _ITEM.size
         pieces.append(segment[position : position + length])
         position += length

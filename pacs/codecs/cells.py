@@ -1,9 +1,10 @@
 """Pixel cells and the values in them (PS3.5 8.1.1): the cell has Bits Allocated, the value Bits Stored.
 
 Law: a codestream carries real values (masked, sign-extended), so that every viewer reads the right number; what the
-unused bits of the cells held is either implied or said in one comment of the codestream, so that cells come back exact.
+unused bits of the cells held is implied, or said in comments of the codestream, so that cells come back exact.
 """
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,25 @@ Array = NDArray[Any]
 
 ZEROED = b"cells: unused bits are zero"
 """Signed values whose cells were not sign-extended: the value is extended for viewers, the cell masked again."""
-WHOLE = b"cells: samples are whole cells"
-"""Something (an old overlay) lives in the unused bits: samples are the cells, as a native frame would have them."""
+UNUSED = b"cells: unused bits differ by "
+"""Anything else in the unused bits: deflated, one byte or word for each sample, to be added (XOR) to the cells."""
+_LONGEST_COMMENT = 65000
 
 
-def to_samples(cells: Array, image: ImageDescription) -> tuple[Array, int, bytes]:
-    """What to encode for unsigned `cells`: samples, precision in bits, and the comment (b"": cells are implied)."""
-    bits = cells.dtype.itemsize * 8
+def to_samples(cells: Array, image: ImageDescription) -> tuple[Array, list[bytes]]:
+    """What to encode for unsigned `cells`: samples of Bits Stored precision, and comments (none: cells are implied)."""
     stored = image.bits_stored
-    signed = cells.view(cells.dtype.str.replace("u", "i"))
-    if stored == bits:
-        return (signed if image.pixel_representation else cells), bits, b""
-    if not image.pixel_representation:
-        return (cells, stored, b"") if int(cells.max()) >> stored == 0 else (cells, bits, WHOLE)
-    half = 1 << (stored - 1)
-    if int(signed.min()) >= -half and int(signed.max()) < half:
-        return signed, stored, b""
-    if int(cells.max()) >> stored == 0:
-        return sign_extended(cells, stored), stored, ZEROED
-    return signed, bits, WHOLE
+    samples = sign_extended(cells, stored) if image.pixel_representation else masked(cells, stored)
+    implied = samples.view(cells.dtype)
+    if np.array_equal(implied, cells):
+        return samples, []
+    if np.array_equal(masked(cells, stored), cells):
+        return samples, [ZEROED]
+    difference = np.right_shift(np.bitwise_xor(implied, cells), stored)
+    deflated = zlib.compress(difference.astype(f"<u{cells.dtype.itemsize}").tobytes())
+    return samples, [
+        UNUSED + deflated[start : start + _LONGEST_COMMENT] for start in range(0, len(deflated), _LONGEST_COMMENT)
+    ]
 
 
 def to_cells(samples: Array, comments: tuple[bytes, ...], image: ImageDescription) -> Array:
@@ -42,15 +43,26 @@ def to_cells(samples: Array, comments: tuple[bytes, ...], image: ImageDescriptio
     kind = "i" if samples.dtype.kind == "i" else "u"
     cells = samples.astype(f"<{kind}{size}", copy=False).view(f"<u{size}")
     if ZEROED in comments:
-        cells = cells & cells.dtype.type((1 << image.bits_stored) - 1)
+        return masked(cells, image.bits_stored)
+    if deflated := b"".join(comment[len(UNUSED) :] for comment in comments if comment.startswith(UNUSED)):
+        inflated = zlib.decompressobj().decompress(deflated, cells.nbytes)
+        difference = np.frombuffer(inflated, f"<u{size}").reshape(cells.shape)
+        return np.asarray(np.bitwise_xor(cells, np.left_shift(difference, image.bits_stored)))
     return cells
+
+
+def masked(cells: Array, bits: int) -> Array:
+    """The low `bits` of unsigned cells."""
+    if bits == cells.dtype.itemsize * 8:
+        return cells
+    return np.asarray(np.bitwise_and(cells, cells.dtype.type((1 << bits) - 1)))
 
 
 def sign_extended(cells: Array, bits: int) -> Array:
     """Two's complement values from the low `bits` of unsigned cells."""
     signed = cells.view(cells.dtype.newbyteorder("=").str.replace("u", "i"))
     unused = cells.dtype.itemsize * 8 - bits
-    return np.asarray(np.right_shift(np.left_shift(signed, unused), unused))
+    return np.asarray(np.right_shift(np.left_shift(signed, unused), unused)) if unused else signed
 
 
 def stored_values(cells: Array, image: ImageDescription) -> Array:
@@ -60,6 +72,4 @@ def stored_values(cells: Array, image: ImageDescription) -> Array:
     below = image.high_bit + 1 - stored
     if 0 < below <= bits - stored:
         cells = np.right_shift(cells, below)
-    if image.pixel_representation:
-        return sign_extended(cells, stored)
-    return cells if stored == bits else np.bitwise_and(cells, cells.dtype.type((1 << stored) - 1))
+    return sign_extended(cells, stored) if image.pixel_representation else masked(cells, stored)

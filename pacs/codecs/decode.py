@@ -13,7 +13,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from pacs.codecs.cells import WHOLE, sign_extended, stored_values
+from pacs.codecs.cells import masked, sign_extended, stored_values
 from pacs.codecs.codestream import codestream_start, read_header
 from pacs.codecs.colour import to_rgb
 from pacs.codecs.htj2k import decode_htj2k
@@ -65,8 +65,6 @@ def _wavelet(frame: bytes, image: ImageDescription, decoder: Callable[[bytes], A
     header = read_header(frame)
     _bound(header.rows, header.columns, header.components)
     samples = decoder(frame[codestream_start(frame) :])
-    if WHOLE in header.comments:
-        return stored_values(samples.view(samples.dtype.str.replace("i", "u")), image)
     if header.components == 1:
         return _signed(samples, image)
     # a codestream with a colour transform comes out as RGB; without one, YBR_FULL may be what was coded
@@ -90,7 +88,7 @@ def decode_frame(
     """Stored values of one frame (fragments joined, see `pacs.frames`) at 1/2**reduce of the size, rounded up.
 
     HTJ2K reads only the resolutions it needs, so that a prefix of the frame is enough; other frames are decoded whole
-    and reduced. `index` is used for single-bit native frames alone, which share bytes. Raises NotRenderable.
+    and reduced. `index`, counted from 0, matters only to native frames that share bytes. Raises NotRenderable.
     """
     _bound(image.rows, image.columns, image.samples_per_pixel)
     try:
@@ -131,12 +129,11 @@ def _high_throughput(frame: bytes, image: ImageDescription, reduce: int) -> Arra
 
 def _signed(samples: Array, image: ImageDescription) -> Array:
     """Samples with the sign that Pixel Representation gives them, whichever the codec believes in."""
+    bits = min(image.bits_stored, samples.dtype.itemsize * 8)
     if image.pixel_representation and samples.dtype.kind == "u":
-        return sign_extended(samples, min(image.bits_stored or 16, samples.dtype.itemsize * 8))
+        return sign_extended(samples, bits)
     if not image.pixel_representation and samples.dtype.kind == "i":
-        mask = (1 << min(image.bits_stored or 16, samples.dtype.itemsize * 8)) - 1
-        unsigned = samples.view(samples.dtype.str.replace("i", "u"))
-        return np.asarray(np.bitwise_and(unsigned, unsigned.dtype.type(mask)))
+        return masked(samples.view(samples.dtype.str.replace("i", "u")), bits)
     return samples
 
 

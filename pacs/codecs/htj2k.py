@@ -4,6 +4,7 @@ Law: two decoders live here and must stay two: OpenJPH wrote the codestream and 
 that what was written can be undone. Samples in and out are real stored values, with Bits Stored as the precision.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import imagecodecs
@@ -26,10 +27,10 @@ def decompositions(rows: int, columns: int) -> int:
     return levels
 
 
-def encode_htj2k(samples: Samples, *, precision: int, rgb: bool, comment: bytes = b"") -> bytes:
+def encode_htj2k(samples: Samples, *, precision: int, rgb: bool, comments: Sequence[bytes] = ()) -> bytes:
     """Encode (rows, columns) or, when `rgb`, (rows, columns, 3) of (u)int8 or (u)int16 without loss.
 
-    Every sample must lie in the range of `precision` bits; RGB is stored as YBR_RCT. A comment goes into COM.
+    Every sample must lie in the range of `precision` bits; RGB is stored as YBR_RCT. Comments go into COM.
     """
     bits = samples.dtype.itemsize * 8
     signed = samples.dtype.kind == "i"
@@ -49,7 +50,9 @@ def encode_htj2k(samples: Samples, *, precision: int, rgb: bool, comment: bytes 
     )
     if precision != bits:
         codestream = with_precision(codestream, precision=precision, signed=signed)
-    return with_comment(codestream, comment) if comment else codestream
+    for comment in comments:
+        codestream = with_comment(codestream, comment)
+    return codestream
 
 
 def decode_htj2k(codestream: bytes, *, reduce: int = 0) -> Samples:

@@ -26,9 +26,11 @@ def frame_bits(image: ImageDescription) -> int:
 def decode_native(frame: bytes, image: ImageDescription, *, little_endian: bool, index: int = 0) -> Array:
     """Stored values of a native frame: (rows, columns) or RGB (rows, columns, 3).
 
-    Single-bit frames share bytes: `frame` then holds all of them and `index` says which is wanted.
+    Frames that do not fill whole bytes share them: `frame` then holds all frames and `index` says which is wanted.
     """
     bits = frame_bits(image)
+    if bits % 8 == 0:
+        index = 0
     if len(frame) * 8 < bits * (index + 1):
         raise NotRenderable(f"a frame of {bits // 8} bytes ends after {len(frame)}")
     if image.bits_allocated == 1:

@@ -104,8 +104,8 @@ def _part10(meta: bytes, received: DataSet, image: ImageDescription, layout: Pix
 
 
 def _encoded(frame: memoryview, image: ImageDescription, layout: PixelLayout) -> bytes:
-    samples, precision, comment = to_samples(cells_of_frame(frame, layout), image)
-    codestream = encode_htj2k(samples, precision=precision, rgb=layout.samples == 3, comment=comment)
+    samples, comments = to_samples(cells_of_frame(frame, layout), image)
+    codestream = encode_htj2k(samples, precision=image.bits_stored, rgb=layout.samples == 3, comments=comments)
     return codestream + b"\0" * (len(codestream) % 2)
 
 

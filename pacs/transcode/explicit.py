@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from pacs.dataset import DataSet, Element
-from pacs.dataset.elements import LONG_VRS, NUMBER_FORMATS, SHORT_VRS, STRING_VRS, WORD_SIZES
+from pacs.dataset.elements import LONG_VRS, NUMBER_FORMATS, SHORT_VRS, STRING_VRS
 
 _ITEM = struct.pack("<HH", 0xFFFE, 0xE000)
 _UNDEFINED = 0xFFFFFFFF
 _LONGEST_SHORT = 0xFFFE
 # Bytes that are swapped together in Big Endian (PS3.5 7.3); AT is two 16-bit numbers.
-_SWAPPED = {**{vr: struct.calcsize(form) for vr, form in NUMBER_FORMATS.items()}, **WORD_SIZES, "AT": 2}
+_SWAPPED = {vr: struct.calcsize(form) for vr, form in NUMBER_FORMATS.items()}
+_SWAPPED |= {"AT": 2, "OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
 
 
 def explicit_element(tag: int, vr: str, value: bytes) -> bytes:
