@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pacs.cli.lifeline import holder_of
 from pacs.cli.opening import HOSPITAL, Data, database, opened_spool, settings_of
-from pacs.cli.output import console
+from pacs.cli.output import console, progress
 from pacs.cli.sources import FileSource, find_sources
 from pacs.errors import OutOfResources, Unavailable, Unidentified, Unreadable
 from pacs.settings import MIB, Settings
@@ -63,7 +62,8 @@ def import_files(
         return
     spool = opened_spool(settings)
     with worker_beside(settings, spool) as working:
-        filed = [file_one(source, spool) for source in _progress(sources)]
+        with progress() as bar:
+            filed = [file_one(source, spool) for source in bar.track(sources, description="reading")]
         wait_until_drained(spool, working)
     print_outcomes(marked_by_worker(filed, settings))
 
@@ -83,11 +83,11 @@ def _file(source: FileSource, spool: "Spool") -> Filed:
         with source.open() as file:
             incoming = _spooled(file, spool)
     except Unreadable as error:
-        return Filed("refused", str(error))
+        return Filed("refused", error.detail or str(error))
     try:
         incoming.finish()
     except (Unidentified, Unreadable) as error:
-        return Filed("quarantined", str(error), incoming.digest)
+        return Filed("quarantined", error.detail or str(error), incoming.digest)
     return Filed("stored", digest=incoming.digest)
 
 
@@ -165,9 +165,3 @@ def print_outcomes(filed: list[Filed]) -> None:
     for (outcome, reason), count in sorted(counted.items(), key=lambda item: (item[0][0] != "stored", -item[1])):
         table.add_row(outcome, reason, str(count))
     console.print(table)
-
-
-def _progress(sources: list[FileSource]) -> Iterator[FileSource]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        yield from progress.track(sources, description="reading")

@@ -6,6 +6,7 @@ Law: plain lines when nobody watches (a journal, a container's log), colour and 
 import zlib
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 console = Console(highlight=False)
@@ -25,3 +26,9 @@ def announce(title: str, rows: dict[str, str]) -> None:
     for name, value in rows.items():
         console.print(Text(f"  {name:<{width}}  {value}"), soft_wrap=True)
     console.print()
+
+
+def progress() -> Progress:
+    """A bar for long work: what, how many of how many, how long still."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)

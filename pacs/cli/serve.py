@@ -15,12 +15,12 @@ from http.client import HTTPConnection, HTTPException
 
 import typer
 
+from dicom_scp.listener import bind_listener, inherited_listener
 from pacs.cli.lifeline import PARENT, Interruption, data_folder_lock
 from pacs.cli.opening import Data, database, opened_spool, settings_of, start_logging
 from pacs.cli.output import announce, forward
 from pacs.cli.supervise import LOOK, Part, Supervisor, pacs_command
 from pacs.cli.tokens import reachable_host, sign_in_address
-from dicom_scp.listener import bind_listener, inherited_listener
 from pacs.settings import Settings
 
 RECEIVERS, WORKERS, WEB = range(3)  # the order of stopping: no new instances, then file those here, then the pages

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dicom_scp.listener import FIRST_INHERITED_DESCRIPTOR
 from pacs.cli.lifeline import PARENT, Interruption
 
 LOOK = 0.1  # seconds between two looks at the children
