@@ -14,14 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from pynetdicom.ae import ApplicationEntity
-
 from dicom_scp.admission import LOCAL_LIMIT_EXCEEDED, Admission, Rejection, numeric_address, rejection_for
+from dicom_scp.association import NETWORK_TIMEOUT, StoreAssociation, application_entity
 from dicom_scp.command_set import StoreRequest
 from dicom_scp.reception import Reception
-from dicom_scp.upper_layer import StoreAssociation
 from pacs.errors import ArchiveError
-from pacs.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.model import Source
 from storage.spool import Spool
 
@@ -31,8 +28,6 @@ PATIENCE = 0.004  # seconds for each running association
 LONGEST_PATIENCE = 0.1
 PATIENCE_AT_LIMIT = 1.0
 ASSOCIATION_LIMIT = 64  # for each process
-ASSOCIATION_TIMEOUT = 30  # seconds: ARTIM (PS3.8 9.1.5), and the wait for an A-ASSOCIATE-RQ
-NETWORK_TIMEOUT = 300  # seconds; modalities keep an association open between the images of an examination
 SWITCH_INTERVAL = 0.001  # seconds; receiving threads wait for the disk more than for each other
 _LOOK_AROUND = 0.25  # seconds between looks at ``stop``
 
@@ -79,11 +74,7 @@ class Receiver:
     def __init__(self, listener: socket.socket, spool: Spool, admit: Admission, *, limit: int) -> None:
         self._listener, self._spool, self._admit, self._limit = listener, spool, admit, limit
         self._running: set[StoreAssociation] = set()
-        self._entity = ApplicationEntity("PACS")
-        self._entity.acse_timeout = ASSOCIATION_TIMEOUT
-        self._entity.network_timeout = NETWORK_TIMEOUT
-        self._entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        self._entity = application_entity()
         self._listener.setblocking(False)  # an idler process may take the connection while this one waits
 
     def serve(self, stop: threading.Event) -> None:
@@ -107,7 +98,8 @@ class Receiver:
         """Let associations finish for ``grace`` seconds, then abort them."""
         self._wait_for_end(grace)
         for association in list(self._running):
-            association.abort(block=False)
+            if association.is_established:  # before that the state machine knows no abort from our side
+                association.abort(block=False)
         self._wait_for_end(0.5)
         for association in list(self._running):
             association.cut()
@@ -144,7 +136,7 @@ def run_receiver(
     limit: int = ASSOCIATION_LIMIT,
     grace: float = 10.0,
 ) -> None:
-    """Receive into ``spool`` until ``stop`` is set; returns when every association has ended, ``grace`` seconds at most.
+    """Receive into ``spool`` until ``stop`` is set; then associations have ``grace`` seconds to finish.
 
     ``listener`` is shared with other processes and left open; ``limit`` is of associations in this process.
     """

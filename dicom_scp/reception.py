@@ -1,7 +1,7 @@
 """One C-STORE on its way into the spool.
 
 Law: fragments go straight on and are never collected here. Once something failed, the rest of the data set is swallowed
-and the failure is answered at its end: there is no other moment for a response (PS3.7 9.3.1). No pynetdicom, no sockets.
+and the failure is answered at its end: a response has no other moment (PS3.7 9.3.1). No pynetdicom, no sockets.
 """
 
 import logging
@@ -29,6 +29,9 @@ class Reception:
         if request.sop_class_uid and not is_storage(request.sop_class_uid):
             self._answer = (Status.SOP_CLASS_NOT_SUPPORTED, "This SOP Class is not stored here.")
             return
+        if not request.with_data_set:
+            self._fail(Unreadable("the request has no data set"))
+            return
         try:
             self._incoming = spool.begin(
                 hospital,
@@ -53,8 +56,6 @@ class Reception:
         """Status and Error Comment of the response; success means that the instance is on disk."""
         if self._incoming is not None:
             try:
-                if not self._request.with_data_set:
-                    raise Unreadable("the request has no data set")
                 self._incoming.finish()
             except Exception as error:  # the edge: every failure must become a status
                 self._fail(error)

@@ -42,7 +42,7 @@ STATUSES: dict[type[errors.ArchiveError], Status] = {
 
 
 def answer_to(error: Exception) -> tuple[Status, str]:
-    """Status and Error Comment for ``error``; what is not ours says nothing of itself, so that no patient data leaks."""
+    """Status and Error Comment for ``error``; what is not ours says nothing of itself: it may hold patient data."""
     if isinstance(error, errors.ArchiveError):
         comment = error.detail or str(error)
         return STATUSES[type(error)], comment.encode("ascii", "replace").decode()[:ERROR_COMMENT_LENGTH]

@@ -1,0 +1,215 @@
+"""An association as acceptor: pynetdicom's, but C-STORE goes to the disk while it is read from the socket.
+
+Law: with `transport` the only file that knows pynetdicom's inside; tests/dicom_scp/test_pynetdicom.py fails loudly when
+that changes under us. The state machine, the PDUs and every service but C-STORE stay pynetdicom's. A C-STORE is
+received and answered on the thread that reads the socket: a data set is never in memory as a whole, and a peer cannot
+send faster than the disk takes it.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from pynetdicom import _config
+from pynetdicom.acse import ACSE
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AddressInformation
+
+from dicom_scp.admission import Rejection
+from dicom_scp.command_set import StoreRequest, read_command_set, store_request, store_response
+from dicom_scp.negotiation import Result, negotiate
+from dicom_scp.reception import Reception
+from dicom_scp.transport import Checkpoint, Connection, Inbox, Reactor
+from pacs.errors import Unreadable
+from pacs.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+LOG = logging.getLogger(__name__)
+
+MAXIMUM_LENGTH = 128 * 1024  # of a P-DATA-TF we announce (PS3.8 D.1); also what DCMTK sends at most
+ASSOCIATION_TIMEOUT = 30  # seconds: ARTIM (PS3.8 9.1.5), and the wait for an A-ASSOCIATE-RQ
+NETWORK_TIMEOUT = 300  # seconds; modalities keep an association open between the images of an examination
+_LONGEST_COMMAND_SET = 64 * 1024
+_INVALID_PDU = "Evt19"  # PS3.8 Table 9-10: unrecognized or invalid PDU received, answered with A-ABORT
+_COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
+
+_config.LOG_HANDLER_LEVEL = "none"  # its handlers format every PDU and message for a log nobody reads
+
+
+class Host(Protocol):
+    """What an association asks of the archive."""
+
+    def decide(self, calling: str, called: str, address: str) -> Rejection | None:
+        """Whether the association is rejected, and how."""
+        ...
+
+    def receive(self, request: StoreRequest, transfer_syntax_uid: str) -> Reception:
+        """A place for the data set of ``request``."""
+        ...
+
+
+def application_entity() -> ApplicationEntity:
+    """What all associations of a process share: who we say we are, and how long we wait."""
+    entity = ApplicationEntity("PACS")
+    entity.acse_timeout = ASSOCIATION_TIMEOUT
+    entity.network_timeout = NETWORK_TIMEOUT
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return entity
+
+
+class Negotiation(ACSE):
+    """Admission and presentation contexts; no extended negotiation, which leaves the defaults (PS3.7 D.3.3)."""
+
+    def __init__(self, association: "StoreAssociation") -> None:
+        super().__init__(association)
+        self._association = association
+
+    def negotiate_association(self) -> None:
+        """Answer the A-ASSOCIATE-RQ."""
+        association, request = self._association, cast("A_ASSOCIATE", self.requestor.primitive)
+        calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
+        rejection = association.host.decide(calling, called, self.requestor.address)
+        if rejection is not None:
+            self.send_reject(*rejection)
+            association.kill()
+            return
+        answers = [_answered(proposed) for proposed in request.presentation_context_definition_list]
+        accepted = {cast("int", answer.context_id): answer for answer in answers if answer.result == Result.ACCEPTANCE}
+        association._accepted_cx = accepted  # noqa: SLF001  # where pynetdicom keeps them
+        association._rejected_cx = [answer for answer in answers if answer.result]  # noqa: SLF001  # likewise
+        self.send_accept()
+        association.is_established = True
+
+
+def _answered(proposed: PresentationContext) -> PresentationContext:
+    answer = negotiate(str(proposed.abstract_syntax), tuple(map(str, proposed.transfer_syntax)))
+    context = PresentationContext()
+    context.context_id = proposed.context_id
+    context.abstract_syntax = proposed.abstract_syntax
+    context.transfer_syntax = [answer.transfer_syntax_uid]
+    context.result = int(answer.result)
+    context._as_scu, context._as_scp = False, True  # noqa: SLF001  # what pynetdicom sets when no roles are proposed
+    return context
+
+
+class Messages(DIMSEServiceProvider):
+    """DIMSE messages; a C-STORE is handled here, all others by pynetdicom."""
+
+    def __init__(self, association: "StoreAssociation") -> None:
+        super().__init__(association)
+        self._association = association
+        self._command_set = bytearray()
+        self._receiving: tuple[int, StoreRequest, Reception] | None = None
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take the fragments of one P-DATA-TF (PS3.8 Annex E.2)."""
+        try:
+            for context_id, fragment in primitive.presentation_data_value_list:
+                self._take(context_id, fragment)
+        except Exception:  # pynetdicom's thread would die of it, and the peer wait for ever
+            LOG.warning("association aborted: its message makes no sense", exc_info=True)
+            self.discard()
+            self.dul.event_queue.put(_INVALID_PDU)
+
+    def discard(self) -> None:
+        """Forget a data set that will not be completed."""
+        receiving, self._receiving = self._receiving, None
+        if receiving is not None:
+            receiving[2].discard()
+
+    def _take(self, context_id: int, fragment: bytes) -> None:
+        control = fragment[0]
+        if control & _COMMAND:
+            self._take_command(context_id, fragment, is_last=bool(control & _LAST))
+        elif self._receiving is None:
+            self._pass_on(context_id, fragment)
+        else:
+            self._receiving[2].write(memoryview(fragment)[1:])
+            if control & _LAST:
+                self._answer()
+
+    def _take_command(self, context_id: int, fragment: bytes, *, is_last: bool) -> None:
+        self._command_set += fragment[1:]
+        if self._receiving is not None or len(self._command_set) > _LONGEST_COMMAND_SET:
+            raise Unreadable("a command set where none can be")
+        if not is_last:
+            return
+        command_set, self._command_set = bytes(self._command_set), bytearray()
+        request = store_request(read_command_set(command_set))
+        if request is None:
+            self._pass_on(context_id, bytes([_COMMAND | _LAST]) + command_set)
+            return
+        context = self._association._accepted_cx[context_id]  # noqa: SLF001  # one that is not accepted ends as abort
+        reception = self._association.host.receive(request, str(context.transfer_syntax[0]))
+        self._receiving = context_id, request, reception
+        if not request.with_data_set:
+            self._answer()
+
+    def _pass_on(self, context_id: int, fragment: bytes) -> None:
+        super().receive_primitive(_p_data(context_id, fragment))
+
+    def _answer(self) -> None:
+        receiving, self._receiving = self._receiving, None
+        if receiving is None:
+            return
+        context_id, request, reception = receiving
+        response = store_response(request, *reception.finish())
+        size = max(self.maximum_pdu_size - 6, 1) if self.maximum_pdu_size else len(response)
+        for at in range(0, len(response), size):
+            last = _LAST if at + size >= len(response) else 0
+            primitive = _p_data(context_id, bytes([_COMMAND | last]) + response[at : at + size])
+            self.dul.to_provider_queue.put(primitive)  # not send_pdu: this is the thread that it would wake
+
+
+def _p_data(context_id: int, fragment: bytes) -> P_DATA:
+    primitive = P_DATA()
+    primitive.presentation_data_value_list.append((context_id, fragment))
+    return primitive
+
+
+class StoreAssociation(Association):
+    """One association with a peer that sends; a thread (and pynetdicom's second one) of its own."""
+
+    def __init__(
+        self,
+        entity: ApplicationEntity,
+        connection: socket.socket,
+        *,
+        host: Host,
+        ended: Callable[["StoreAssociation"], None],
+    ) -> None:
+        super().__init__(entity, "acceptor")
+        self.host, self._ended = host, ended
+        self._messages = Messages(self)
+        self.acse, self.dul, self.dimse = Negotiation(self), Reactor(self), self._messages
+        self.acse_timeout, self.network_timeout = entity.acse_timeout, entity.network_timeout  # sets the new timers
+        checkpoint = Checkpoint()
+        self._reactor_checkpoint = checkpoint
+        self.dul.to_user_queue, self.dimse.msg_queue = Inbox(checkpoint.ring), Inbox(checkpoint.ring)
+        self._connection = Connection(self, connection)
+        self.set_socket(self._connection)
+        self.acceptor.maximum_length = MAXIMUM_LENGTH
+        self.acceptor.ae_title = entity.ae_title
+        self.requestor.address_info = AddressInformation.from_tuple(connection.getpeername())
+
+    def cut(self) -> None:
+        """End without a word, when the peer does not even answer an abort."""
+        self._kill = True
+        self._connection.cut()
+        self._reactor_checkpoint.set()
+
+    def run_reactor(self) -> None:
+        """The whole association as pynetdicom runs it, and then nothing left open or half received."""
+        try:
+            super().run_reactor()
+        finally:
+            self.dul.kill_dul()
+            self.dul.join()
+            self._messages.discard()
+            self._connection.discard()
+            self._ended(self)
