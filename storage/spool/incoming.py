@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from pacs.dataset import identify, read_data_set, series_key
+from pacs.dataset.identity import IDENTIFYING_END
 from pacs.errors import ArchiveError, OutOfResources, Unavailable, Unidentified, Unreadable
 from pacs.model import Identity
 from storage.durable import Buffer, create, disk_errors, open_folder, sync_data, sync_folder, write_all
@@ -24,7 +25,6 @@ from storage.spool.places import INSTANCE, PART, Places
 from storage.spool.quarantine import set_aside
 
 MEMORY = 8 * 1024 * 1024  # bytes of a data set kept in memory before it goes to disk
-_SERIES_INSTANCE_UID = 0x0020000E
 _RETRIES = 100  # times that workers may remove the series folder under our hands before we call the disk broken
 
 
@@ -124,9 +124,7 @@ class Incoming:
 
     def _identity(self, study_instance_uid: str) -> Identity:
         """Whose instance this is. Unreadable; Unidentified when a UID is missing or isn't the announced one."""
-        identity = identify(
-            read_data_set(self.data_set(), self._told["transfer_syntax_uid"], until=_SERIES_INSTANCE_UID)
-        )
+        identity = identify(read_data_set(self.data_set(), self._told["transfer_syntax_uid"], until=IDENTIFYING_END))
         announced = (
             ("SOP Class UID", self._told["sop_class_uid"], identity.sop_class_uid),
             ("SOP Instance UID", self._told["sop_instance_uid"], identity.sop_instance_uid),
