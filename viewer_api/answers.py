@@ -35,7 +35,7 @@ def not_modified(tag: str, cache_control: str) -> Response:
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """First and one-past-last byte of a single range; None: send all; raises RangeNotSatisfiable outside of ``size``."""
+    """First and one-past-last byte of a single range; None: send all; RangeNotSatisfiable outside of ``size``."""
     found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
     if found is None or not (found[1] or found[2]):
         return None  # RFC 9110 14.2: a range that cannot be understood (or several) may be ignored

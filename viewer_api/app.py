@@ -1,7 +1,7 @@
 """The web application, put together.
 
-Law: one application for one archive; what an endpoint needs comes from ``app.state`` through a dependency, so that tests
-and processes build their own. Order of the routers is order of matching.
+Law: one application for one archive; what an endpoint needs comes from ``app.state`` through a dependency, so that
+tests and processes build their own. Order of the routers is order of matching.
 """
 
 from pathlib import Path

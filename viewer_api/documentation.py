@@ -1,4 +1,7 @@
-"""The programming interface, described for programs (OpenAPI) and for people (one page, nothing loaded from elsewhere)."""
+"""The programming interface, described for programs (OpenAPI) and for people.
+
+Law: nothing is loaded from elsewhere, so the usual viewer of OpenAPI documents is not here.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -15,9 +15,9 @@ OCTET_STREAM = "application/octet-stream"
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 
-_TOKEN = r"[^\s;,=\"]+"
-_PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*=\s*("(?:[^"\\]|\\.)*"|[^;,]*)')
-_RANGE = re.compile(rf"\s*({_TOKEN})((?:{_PARAMETER.pattern})*)\s*(?:,|$)")
+_WORD = r"[^\s;,=\"]+"
+_PARAMETER = re.compile(rf'\s*;\s*({_WORD})\s*=\s*("(?:[^"\\]|\\.)*"|[^;,]*)')
+_RANGE = re.compile(rf"\s*({_WORD})((?:{_PARAMETER.pattern})*)\s*(?:,|$)")
 
 
 @dataclass(frozen=True, slots=True)

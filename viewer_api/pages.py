@@ -43,6 +43,7 @@ def worklist(
     request: Request,
     session: SignedIn,
     archive: Held,
+    *,
     q: str = "",
     when: str = "",
     modality: str = "",

@@ -58,7 +58,7 @@ SignedIn = Annotated[Session, Depends(signed_in)]
 
 
 def redeem(request: Request, access: Access, link: str) -> Response:
-    """Turn a one-time link into a session cookie and lead to the worklist; raises NotSignedIn for a used or late link."""
+    """Turn a one-time link into a session cookie and lead to the worklist; NotSignedIn for a used or late link."""
     response = RedirectResponse("/", 303)
     response.set_cookie(
         COOKIE,

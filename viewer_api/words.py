@@ -1,7 +1,7 @@
 """Every sentence of the pages, in Vietnamese and English.
 
-Law: a page writes no words of its own; both languages stand side by side, so neither can be forgotten. Written as people
-in a hospital speak, not word for word.
+Law: a page writes no words of its own; both languages stand side by side, so neither can be forgotten. Written as
+people in a hospital speak, not word for word.
 """
 
 from collections.abc import Mapping
@@ -62,8 +62,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "other_sex": ("Khác", "Other"),
     "two_patients": ("Hai bệnh nhân dùng chung một mã ca chụp", "Two patients share one study identifier"),
     "two_patients_hint": (
-        "Máy chụp đã gửi cùng một Study UID cho nhiều bệnh nhân. Ảnh của từng người được để riêng bên dưới; hãy xem kỹ tên và mã trước khi đọc.",
-        "A modality sent one Study UID for more than one patient. Each person's images are kept apart below; check name and ID before reading.",
+        "Máy chụp đã gửi cùng một Study UID cho nhiều bệnh nhân. Ảnh của từng người được để riêng bên dưới; "
+        "hãy xem kỹ tên và mã trước khi đọc.",
+        "A modality sent one Study UID for more than one patient. Each person's images are kept apart below; "
+        "check name and ID before reading.",
     ),
     "documents": ("Tài liệu và dữ liệu khác", "Documents and other data"),
     "no_picture": ("Không có hình để xem", "No picture to show"),

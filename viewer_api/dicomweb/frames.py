@@ -26,7 +26,7 @@ router = APIRouter(tags=["WADO-RS"])
 
 @router.get("/studies/{study}/series/{series}/instances/{instance}/frames/{numbers}")
 def frames(
-    request: Request, session: SignedIn, archive: Held, study: str, series: str, instance: str, numbers: str
+    request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str, numbers: str
 ) -> Response:
     """Frames of an instance by number, such as ``1,2,3``."""
     (stored,) = archive.instances(session.hospital, study, series, instance)

@@ -39,7 +39,7 @@ def metadata_of_series(request: Request, session: SignedIn, archive: Held, study
 
 @router.get("/studies/{study}/series/{series}/instances/{instance}/metadata")
 def metadata_of_instance(
-    request: Request, session: SignedIn, archive: Held, study: str, series: str, instance: str
+    request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str
 ) -> Response:
     """Metadata of one instance."""
     return metadata(request, session, archive, study, series, instance)
@@ -70,7 +70,7 @@ def series(request: Request, session: SignedIn, archive: Held, study: str, serie
 
 
 @router.get("/studies/{study}/series/{series}/instances/{instance}")
-def instance(request: Request, session: SignedIn, archive: Held, study: str, series: str, instance: str) -> Response:
+def instance(request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str) -> Response:
     """One instance."""
     return instances(request, session, archive, archive.instances(session.hospital, study, series, instance))
 
@@ -119,7 +119,7 @@ def instance_bytes(archive: Archive, hospital: str, stored: StoredInstance, form
 
 @router.get("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path:path}")
 def bulk(
-    request: Request, session: SignedIn, archive: Held, study: str, series: str, instance: str, path: str
+    request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str, path: str
 ) -> Response:
     """One large value by the path that the metadata gives (PS3.18 10.4.1.1.5)."""
     accepted = acceptable(request.headers.getlist("accept"))

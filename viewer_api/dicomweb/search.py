@@ -1,7 +1,7 @@
 """QIDO-RS: search for studies, series and instances (PS3.18 10.6).
 
-Law: parameters are understood by `pacs.query`, matched by the archive; here a path becomes parameters and a result an
-answer. No result is ``200 []``: PS3.18 Table 10.6.3-1 also allows 204, which viewers that parse every body stumble over.
+Law: parameters are understood by `pacs.query`, matched by the archive; here a path becomes parameters and a result
+an answer. No result is ``200 []``: PS3.18 Table 10.6.3-1 also allows 204, which viewers that parse every body stumble over.
 """
 
 import json
