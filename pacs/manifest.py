@@ -14,7 +14,7 @@ from pacs.model import ManifestEntry, Source
 
 VERSION = 1
 
-_ENTRY = tuple(field.name for field in fields(ManifestEntry))
+_PLAIN = {field.name: field.type for field in fields(ManifestEntry) if field.type in (int, str)}
 _SOURCE = tuple(field.name for field in fields(Source))
 
 
@@ -36,7 +36,10 @@ def parse_manifest(data: bytes) -> tuple[ManifestEntry, ...]:
 
 
 def _entry(value: dict[str, Any]) -> ManifestEntry:
-    known = {name: value[name] for name in _ENTRY}
-    known["frames"] = tuple((int(offset), int(length)) for offset, length in value["frames"])
-    known["source"] = Source(**{name: str(value["source"][name]) for name in _SOURCE})
-    return ManifestEntry(**known)
+    known = {name: value[name] for name in _PLAIN}
+    wrong = [name for name, kind in _PLAIN.items() if type(known[name]) is not kind]
+    if wrong:
+        raise TypeError(wrong)
+    frames = tuple((int(offset), int(length)) for offset, length in value["frames"])
+    source = Source(**{name: str(value["source"][name]) for name in _SOURCE})
+    return ManifestEntry(**known, frames=frames, source=source)
