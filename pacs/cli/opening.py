@@ -50,7 +50,7 @@ def database(settings: Settings) -> Iterator[Settings]:
     from storage.postgres import embedded_postgres
 
     with embedded_postgres(settings.data) as url:
-        migrate(url)
+        migrate(url, ae_title=settings.ae_title)
         yield replace(settings, database_url=url)
 
 

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 
@@ -45,7 +45,7 @@ def serve(data: Data = None) -> None:
         bind_listener(settings.http_host, settings.http_port) as pages,
         kept_database(settings, forward) as (ready, keeper),
     ):
-        migrate(ready.database_url)
+        migrate(ready.database_url, ae_title=ready.ae_title)
         ports = {"dicom_port": dicom.getsockname()[1], "http_port": pages.getsockname()[1]}
         bound = replace(ready, trust_local=settings.trust_local or settings.embedded_database, **ports)
         supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
@@ -72,7 +72,7 @@ def receive(data: Data = None) -> None:
     with (
         given or bind_listener(settings.dicom_host, settings.dicom_port) as listener,
         database(settings) as ready,
-        closing(Index(ready.database_url)) as index,
+        Index(ready.database_url) as index,
     ):
         run_receiver(listener, opened_spool(ready), admission(ready, index), stop)
 

@@ -3,7 +3,6 @@
 Law: a token is shown once, when it is made; only its digest is kept.
 """
 
-from contextlib import closing
 from datetime import timedelta
 from typing import Annotated
 
@@ -14,6 +13,11 @@ from pacs.settings import Settings
 
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 LINK_LIFETIME = timedelta(hours=12)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add ``token``."""
+    app.command()(token)
 
 
 def token(
@@ -46,5 +50,5 @@ def _issue(settings: Settings, kind: str, subject: str, lifetime: timedelta) -> 
     from storage.access import Access
     from storage.index import Index
 
-    with closing(Index(settings.database_url)) as index:
+    with Index(settings.database_url) as index:
         return Access(index).issue(kind, HOSPITAL, subject, lifetime)
