@@ -55,7 +55,7 @@ class PackCache:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 path.replace(self._path(key))
                 self._evict()
-        except OSError:
+        except (OSError, ArchiveError):
             pass  # another file system, or no room: the pack is in the store, which is what counts
         finally:
             path.unlink(missing_ok=True)

@@ -57,9 +57,10 @@ class FolderStore:
                 with path.open("rb") as file:
                     try:
                         os.link(path, temporary)
-                        sync_data(file.fileno())
                     except OSError:  # another file system, or one without links
                         _copy(file.fileno(), temporary)
+                    else:
+                        sync_data(file.fileno())
                 rename(temporary, target)
             finally:
                 # rename does nothing, and leaves both names, when both are links to one file: the same file put twice

@@ -147,6 +147,6 @@ def _engine(key: str = "") -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        raise _ANSWERS.get(error.code or "", Unavailable)(f"object {key}: {error.code}") from error
+        raise _ANSWERS.get(error.code or "", Unavailable)(f"{error.code} {key}".strip()) from error
     except (MinioException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise Unavailable(f"object store: {type(error).__name__}") from error

@@ -13,7 +13,6 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.exceptions import HTTPClientError as BrokenAnswer
 
 from pacs.errors import ArchiveError, Damaged, NotFound, Unavailable
 from storage.objects.contract import PART_SIZE, StoredObject, checked_key, whole
@@ -108,6 +107,6 @@ def _engine(key: str = "") -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        raise _ANSWERS.get(code, Unavailable)(f"object {key}: {code}") from error
-    except (BotoCoreError, Boto3Error, BrokenAnswer, OSError) as error:
+        raise _ANSWERS.get(code, Unavailable)(f"{code} {key}".strip()) from error
+    except (BotoCoreError, Boto3Error, OSError) as error:
         raise Unavailable(f"object store: {type(error).__name__}") from error

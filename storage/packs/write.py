@@ -42,25 +42,23 @@ def write_pack(
     """Write instances, each with its manifest entry and its DICOM JSON object, to ``path``.
 
     ``kind`` is the first part of the key, "packs" or "conflicts". InvalidRequest when an instance is given twice.
-    OutOfResources or Unavailable when the disk fails; what was written then stays for the caller to remove.
+    OutOfResources or Unavailable when the disk fails, and then there is no file.
     """
     manifest = [entry for entry, _, _ in entries]
     if len({entry.sop_instance_uid for entry in manifest}) < len(manifest):
         raise InvalidRequest("the same SOP Instance UID twice in one pack")
-    with disk_errors():
-        with ZipFile(path, "w") as archive:
-            _add(archive, MANIFEST, manifest_json(manifest), deflated=True)
-            _add(archive, METADATA, _metadata([json for _, _, json in entries]), deflated=True)
-            for entry, compressed, _ in entries:
-                deflated = _worth_deflating(compressed)
-                _add(archive, instance_name(entry.sop_instance_uid), compressed.part10, deflated=deflated)
-                if compressed.envelope is not None:
-                    _add(archive, envelope_name(entry.sop_instance_uid), compressed.envelope, deflated=True)
-        with ZipFile(path) as archive:
-            found = members(archive)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = path.stat().st_size
+    try:
+        with disk_errors():
+            with ZipFile(path, "w") as archive:
+                _fill(archive, entries)
+            with ZipFile(path) as archive:
+                found = members(archive)
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = path.stat().st_size
+    except BaseException:
+        path.unlink(missing_ok=True)  # a disk that is full must not stay full of half a pack
+        raise
     key = f"{kind}/{digest[:2]}/{digest}.zip"
     locations = tuple(locate(found, key, entry.sop_instance_uid) for entry in manifest)
     return PackFile(path, digest, size, key, locations, found[METADATA])
@@ -78,6 +76,16 @@ def locate(found: dict[str, Member], key: str, sop_instance_uid: str) -> Locatio
         envelope_offset=envelope.offset if envelope else -1,
         envelope_length=envelope.length if envelope else 0,
     )
+
+
+def _fill(archive: ZipFile, entries: Sequence[tuple[ManifestEntry, Compressed, bytes]]) -> None:
+    _add(archive, MANIFEST, manifest_json([entry for entry, _, _ in entries]), deflated=True)
+    _add(archive, METADATA, _metadata([json for _, _, json in entries]), deflated=True)
+    for entry, compressed, _ in entries:
+        deflated = _worth_deflating(compressed)
+        _add(archive, instance_name(entry.sop_instance_uid), compressed.part10, deflated=deflated)
+        if compressed.envelope is not None:
+            _add(archive, envelope_name(entry.sop_instance_uid), compressed.envelope, deflated=True)
 
 
 def _add(archive: ZipFile, name: str, data: bytes, *, deflated: bool) -> None:

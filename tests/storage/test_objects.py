@@ -1,7 +1,9 @@
+import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +12,8 @@ from minio import Minio
 from pacs.errors import Damaged, InvalidRequest, Misconfigured, NotFound, Unavailable
 from storage.objects import PART_SIZE, ObjectStore, open_objects
 from storage.objects.contract import encryption
+from storage.objects.minio_sdk import MinioStore
+from storage.objects.s3 import S3Store
 
 if TYPE_CHECKING:
     from tests.conftest import S3Endpoint
@@ -157,7 +161,55 @@ class TestFolder(ObjectStoreContract):
         store.put_file("one", path)
         assert list((tmp_path / "objects" / ".tmp").iterdir()) == []
 
-    def test_a_full_disk_is_no_object(self, tmp_path: Path) -> None:
+    def test_another_file_system(self, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that cannot be linked is copied."""
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+        path = tmp_path / "file"
+        path.write_bytes(b"0123456789" * 300_000)
+        monkeypatch.setattr(os, "link", refuse)
+        store.put_file("one", path)
+        assert store.read("one", 0, 3_000_000) == path.read_bytes()
+        path.write_bytes(b"")
+        assert store.size("one") == 3_000_000
+
+    def test_durable_before_it_returns(
+        self, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Data is synced before the name appears, and the name, with every new folder above it, before put returns."""
+        calls: list[str] = []
+        real_data, real_folder, real_rename = os.fdatasync, os.fsync, os.rename
+
+        def data(descriptor: int) -> None:
+            calls.append("data")
+            real_data(descriptor)
+
+        def folder(descriptor: int) -> None:
+            calls.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
+            real_folder(descriptor)
+
+        def rename(old: Path, new: Path) -> None:
+            calls.append("rename")
+            real_rename(old, new)
+
+        monkeypatch.setattr(os, "fdatasync", data)
+        monkeypatch.setattr(os, "fsync", folder)
+        monkeypatch.setattr(os, "rename", rename)
+        store.put("packs/ab/one", b"1")
+        assert {".", "objects", "objects/packs"} <= set(calls[: calls.index("data")])
+        assert calls[calls.index("data") :][:3] == ["data", "rename", "objects/packs/ab"]
+
+    def test_what_a_crash_left(self, store: ObjectStore, tmp_path: Path) -> None:
+        """Half an object is never an object, and the check leaves young ones to whoever is writing them."""
+        store.put("one", b"1")
+        (tmp_path / "objects/.tmp/1-young").write_bytes(b"half")
+        store.check()
+        assert list(store.keys()) == ["one"]
+        assert (tmp_path / "objects/.tmp/1-young").exists()
+
+    def test_a_file_that_vanishes(self, tmp_path: Path) -> None:
         """A file that vanishes while it is put is Unavailable, and no object appears."""
         store = open_objects(f"file://{tmp_path}/objects")
         with pytest.raises(Unavailable):
@@ -282,3 +334,31 @@ def test_encrypted_at_rest(s3_endpoint: "S3Endpoint", aws_keys: None, tmp_path: 
         assert headers is not None
         assert headers["x-amz-server-side-encryption"] == "AES256"
         assert store.read("one", 3, 4) == b"xxxx"
+
+
+def test_encryption_by_a_key_of_the_site(s3_endpoint: "S3Endpoint", aws_keys: None) -> None:
+    """The key of the site's KMS is asked for by both SDKs (watched on the wire: the test's S3 has no such key)."""
+    asked: list[dict[str, str]] = []
+    through_boto3 = open_objects(s3_endpoint.s3_url(s3_endpoint.new_bucket()), sse="aws:kms:site-key")
+    assert isinstance(through_boto3, S3Store)
+    through_boto3._client.meta.events.register(
+        "before-send.s3.PutObject",
+        lambda request, **_: asked.append({k.lower(): v for k, v in request.headers.items()}),
+    )
+    through_minio = open_objects(s3_endpoint.minio_url(s3_endpoint.new_bucket()), sse="aws:kms:site-key")
+    assert isinstance(through_minio, MinioStore)
+    wire = through_minio._client._http
+    send = wire.urlopen
+
+    def watched(method: str, url: str, **given: Any) -> Any:
+        asked.append({name.lower(): value for name, value in given["headers"].items()})
+        return send(method, url, **given)
+
+    wire.urlopen = watched  # type: ignore[method-assign, assignment]  # the wire, not our code
+    for store in (through_boto3, through_minio):
+        with suppress(Unavailable):
+            store.put("one", b"1")
+    assert len(asked) >= 2
+    for headers in asked:
+        values = [headers[f"x-amz-server-side-encryption{rest}"] for rest in ("", "-aws-kms-key-id")]
+        assert [v.decode() if isinstance(v, bytes) else v for v in values] == ["aws:kms", "site-key"]
