@@ -34,4 +34,3 @@ def test_a_folder_nobody_used_has_no_holder(tmp_path: Path) -> None:
     """Asking for the holder creates nothing."""
     assert holder_of(tmp_path / "never") is None
     assert not (tmp_path / "never").exists()
-
