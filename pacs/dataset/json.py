@@ -20,6 +20,7 @@ from pacs.dataset.elements import (
     CHARACTER_SET_VRS,
     NUMBER_BYTES,
     PIXELS,
+    SPECIFIC_CHARACTER_SET,
     STRING_VRS,
     Element,
 )
@@ -29,6 +30,7 @@ MAX_INLINE_BINARY = 1024
 MAX_INLINE_VALUE = 65536  # lookup tables and long reports are not worth sending with every study
 _MAX_DECIMAL = 32  # characters; Python would read thousands of digits
 _NOT_ATTRIBUTES = {0x0000, 0x0002, 0xFFFE}  # command set and File Meta that strayed here, delimiters
+_UTF_8 = {"vr": "CS", "Value": ["ISO_IR 192"]}  # whatever the data set has: JSON is UTF-8, PS3.18 F.2.1
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
@@ -48,6 +50,9 @@ def json_object(ds: DataSet, *, bulk_data_root: str) -> dict[str, Any]:
     for tag in sorted(ds.elements):
         group, number = tag >> 16, tag & 0xFFFF
         if number == 0 or group in _NOT_ATTRIBUTES:
+            continue
+        if tag == SPECIFIC_CHARACTER_SET:
+            found["00080005"] = _UTF_8
             continue
         element = ds.elements[tag]
         if element.vr == "UN":
