@@ -61,13 +61,15 @@ STATEMENTS = (
     "CREATE INDEX study_by_uid ON study (study_instance_uid)",
     "CREATE INDEX study_by_patient_id ON study (patient_id)",
     "CREATE INDEX study_by_accession_number ON study (accession_number) WHERE accession_number <> ''",
+    # with a space at both ends, so that a whole word is found between spaces; see `storage.index.search`
     """
     DO $$ DECLARE place text; BEGIN
         SELECT n.nspname INTO place FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
         WHERE e.extname = 'pg_trgm';
         IF place IS NOT NULL THEN
             EXECUTE format(
-                'CREATE INDEX study_by_patient_name ON study USING gin (patient_name_folded %I.gin_trgm_ops)', place);
+                'CREATE INDEX study_by_patient_name ON study
+                    USING gin (('' '' || patient_name_folded || '' '') %I.gin_trgm_ops)', place);
         END IF;
     END $$
     """,

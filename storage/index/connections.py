@@ -42,6 +42,11 @@ class Index:
         """Give the connections back to PostgreSQL."""
         self._pool.close()
 
+    def check(self) -> None:
+        """See that the database answers; raises Unavailable."""
+        with self.registry():
+            pass
+
     @contextmanager
     def registry(self) -> Iterator[psycopg.Connection]:
         """One transaction on what belongs to no hospital; raises Unavailable when the database does not answer."""

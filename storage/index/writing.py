@@ -15,9 +15,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from pacs.frames import pack_frames
-from pacs.levels import InstanceRows
-from pacs.model import Identity, Location, ManifestEntry
+from pacs.model import Location, ManifestEntry
 from pacs.names import fold
+from pacs.rows import InstanceRows
 from storage.index.statements import STATEMENTS
 from storage.packs import Member
 
@@ -25,6 +25,18 @@ _PATIENT_KEY = ("issuer_of_patient_id", "patient_id", "unidentified_study")
 _STUDY_KEY = ("patient_pk", "study_instance_uid")
 _SERIES_KEY = ("study_pk", "series_instance_uid")
 _LARGEST_INT = 2**31 - 1
+
+
+class Raced(Exception):  # not an error anybody sees: the caller looks again and retries
+    """Another worker filed one of these instances, or a sweep took the pack away, between look-up and commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Digests (hex) of received data sets by SOP Instance UID; a UID of which nothing is kept is absent."""
+
+    instances: Mapping[str, str]
+    kept: Mapping[str, frozenset[str]]  # instances and conflicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +59,16 @@ class Filed:
     place_in_pack: int  # from 0, in the pack's manifest
 
 
-def known_digests(connection: psycopg.Connection, sop_instance_uids: Iterable[str]) -> dict[str, set[str]]:
-    """What is kept under each of these UIDs, by the digest (hex) of the received data set; unknown UIDs are absent."""
-    found: dict[str, set[str]] = defaultdict(set)
+def known(connection: psycopg.Connection, sop_instance_uids: Iterable[str]) -> Known:
+    """What is kept under these UIDs."""
+    instances: dict[str, str] = {}
+    digests: dict[str, set[str]] = defaultdict(set)
     parameters = {"sop_instance_uids": sorted(set(sop_instance_uids))}
-    for uid, digest in connection.execute(STATEMENTS["known_digests"], parameters):
-        found[uid].add(digest.hex())
-    return dict(found)
+    for uid, digest, is_instance in connection.execute(STATEMENTS["known_digests"], parameters):
+        digests[uid].add(digest.hex())
+        if is_instance:
+            instances[uid] = digest.hex()
+    return Known(instances, {uid: frozenset(found) for uid, found in digests.items()})
 
 
 def add_pack(connection: psycopg.Connection, pack: Pack) -> int:
@@ -71,7 +86,7 @@ def add_pack(connection: psycopg.Connection, pack: Pack) -> int:
 
 
 def claim_unreferenced(connection: psycopg.Connection, pack_key: str) -> int | None:
-    """Hold the place of a pack that no row has: no worker can enter it until this transaction ends. None: it has one."""
+    """Hold the place of a pack that has no row, so that no worker enters it meanwhile; None when it has one."""
     row = connection.execute(STATEMENTS["claim_unreferenced"], {"pack_key": pack_key}).fetchone()
     return None if row is None else int(row[0])
 
@@ -82,7 +97,7 @@ def drop_pack(connection: psycopg.Connection, pack_pk: int) -> None:
 
 
 def add_instances(connection: psycopg.Connection, pack_pk: int, filed: Sequence[Filed]) -> None:
-    """File the instances of one pack. Raises UniqueViolation when one of their UIDs was taken meanwhile."""
+    """File the instances of one pack. Raises Raced when one of their UIDs was taken meanwhile."""
     ordered = sorted(filed, key=lambda one: (one.entry.received_at, one.entry.sop_instance_uid))
     firsts = [
         {"first_received_at": one.entry.received_at, "first_sop_instance_uid": one.entry.sop_instance_uid}
@@ -116,20 +131,18 @@ def add_instances(connection: psycopg.Connection, pack_pk: int, filed: Sequence[
     ]
     instances.sort(key=lambda values: str(values["sop_instance_uid"]))
     with connection.cursor() as cursor:
-        cursor.executemany(STATEMENTS["add_instance"], instances)
+        try:
+            cursor.executemany(STATEMENTS["add_instance"], instances)
+        except psycopg.errors.UniqueViolation:
+            raise Raced from None
         added = [{"series_pk": key, "added": count} for key, count in sorted(Counter(series).items())]
         cursor.executemany(STATEMENTS["count_instances"], added)
         cursor.executemany(STATEMENTS["summarise_study"], [{"study_pk": key} for key in sorted(set(studies))])
 
 
-def add_conflicts(
-    connection: psycopg.Connection, pack_pk: int, filed: Sequence[Filed], identities: Sequence[Identity]
-) -> None:
+def add_conflicts(connection: psycopg.Connection, pack_pk: int, filed: Sequence[Filed]) -> None:
     """Keep data sets that contradict a stored instance of the same UID."""
-    values = [
-        _instance_values(one) | asdict(identity) | {"pack_pk": pack_pk}
-        for one, identity in zip(filed, identities, strict=True)
-    ]
+    values = [_instance_values(one) | {"pack_pk": pack_pk} for one in filed]
     values.sort(key=lambda one: (str(one["sop_instance_uid"]), bytes(one["digest"])))
     with connection.cursor() as cursor:
         cursor.executemany(STATEMENTS["add_conflict"], values)

@@ -1,0 +1,134 @@
+"""The archive: rows and bytes brought together.
+
+Law: the only room that knows both the index and the object store. Front doors and workers see `Archive` and values,
+never a driver. Every method takes the hospital first, and nothing here crosses from one hospital to another.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pacs.dataset import DataSet
+from pacs.model import StoredInstance
+from pacs.query import Query
+from pacs.settings import MIB, Settings
+from storage.archive import read
+from storage.archive.headers import HeaderCache
+from storage.archive.rebuild import Progress as RebuildProgress
+from storage.archive.rebuild import Rebuilt, rebuild_index
+from storage.archive.store import Outcome, Prepared, clear_work, store
+from storage.archive.stores import Stores
+from storage.archive.sweep import sweep
+from storage.archive.verify import Damage, Progress, Verification, verify
+from storage.cache import PackCache
+from storage.index import Index
+from storage.index.reading import stored_instances
+from storage.index.search import SearchResult, search
+from storage.index.writing import Known, known
+from storage.objects import open_objects
+
+__all__ = [
+    "Archive",
+    "Damage",
+    "Known",
+    "Outcome",
+    "Prepared",
+    "Rebuilt",
+    "SearchResult",
+    "Verification",
+    "open_archive",
+]
+
+HEADER_BYTES = 64 * MIB
+DAY = 86400.0
+
+
+class Archive:
+    """The archive of all hospitals; usable from any number of threads, open one in each process."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._headers = HeaderCache(limit_bytes=HEADER_BYTES)
+
+    @property
+    def index(self) -> Index:
+        """The index, for those who keep rows of their own there."""
+        return self._stores.index
+
+    def check(self) -> None:
+        """See that both stores answer; raises Unavailable."""
+        self._stores.index.check()
+        self._stores.objects.check()
+
+    def known(self, hospital: str, sop_instance_uids: Sequence[str]) -> Known:
+        """What is kept under these UIDs already."""
+        with self._stores.index.transaction(hospital) as connection:
+            return known(connection, sop_instance_uids)
+
+    def store(self, hospital: str, batch: Sequence[Prepared]) -> Outcome:
+        """Store instances; see `storage.archive.store.store` for what a crash leaves."""
+        return store(self._stores, hospital, batch)
+
+    def search(self, hospital: str, query: Query) -> SearchResult:
+        """One page of studies, series or instances as DICOM JSON, without Retrieve URL."""
+        return search(self._stores.index, hospital, query)
+
+    def instances(
+        self, hospital: str, study: str, series: str | None = None, instance: str | None = None
+    ) -> list[StoredInstance]:
+        """The instances of a study, series or one alone, in reading order; raises NotFound when there is none."""
+        return stored_instances(self._stores.index, hospital, study, series, instance)
+
+    def instance(self, hospital: str, sop_instance_uid: str) -> StoredInstance:
+        """One instance by its UID alone, which names one instance only; raises NotFound."""
+        return stored_instances(self._stores.index, hospital, None, None, sop_instance_uid)[0]
+
+    def metadata(
+        self, hospital: str, study: str, series: str | None = None, instance: str | None = None
+    ) -> Iterator[bytes]:
+        """Their stored DICOM JSON as one array, in pieces; raises NotFound before the first piece."""
+        return read.metadata(self._stores, hospital, study, series, instance)
+
+    def part10(self, hospital: str, stored: StoredInstance) -> bytes:
+        """The stored instance as a Part 10 file."""
+        return read.part10(self._stores, hospital, stored)
+
+    def received(self, hospital: str, stored: StoredInstance) -> bytes:
+        """The data set as received, byte for byte; raises Damaged when that is not what comes out."""
+        return read.received(self._stores, hospital, stored)
+
+    def frame(self, hospital: str, stored: StoredInstance, number: int, *, reduce: int | None = None) -> bytes:
+        """Frame ``number``, counted from 1, as stored, its fragments joined; raises NotFound when there is none.
+
+        With ``reduce`` only the beginning of an HTJ2K frame that gives it at 1/2**reduce of its size.
+        """
+        return read.frame(self._stores, hospital, stored, number, reduce=reduce)
+
+    def header(self, hospital: str, stored: StoredInstance) -> DataSet:
+        """The data set up to its pixel data."""
+        return self._headers.get((hospital, stored.digest), lambda: read.header(self._stores, hospital, stored))
+
+    def verify(self, hospital: str, progress: Progress) -> Verification:
+        """Read every pack back and check every digest; ``progress`` gets bytes read and bytes in all."""
+        return verify(self._stores, hospital, progress)
+
+    def rebuild_index(self, hospital: str, progress: RebuildProgress) -> Rebuilt:
+        """Restore an empty hospital's rows from its packs; ``progress`` gets the packs so far."""
+        return rebuild_index(self._stores, hospital, progress)
+
+    def sweep(self, hospital: str, *, min_age: float = DAY) -> list[str]:
+        """Remove packs that nothing references and that are ``min_age`` seconds old; gives their keys."""
+        return sweep(self._stores, hospital, min_age=min_age)
+
+
+@contextmanager
+def open_archive(settings: Settings) -> Iterator[Archive]:
+    """The archive that the settings describe; ``database_url`` must be set."""
+    objects = open_objects(
+        settings.objects_url or (settings.data.resolve() / "objects").as_uri(), sse=settings.objects_sse
+    )
+    work = settings.data / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    clear_work(work)
+    cache = PackCache(objects, settings.data / "cache", limit_bytes=settings.cache_bytes)
+    with Index(settings.database_url) as index:
+        yield Archive(Stores(index, objects, cache, work))
