@@ -124,7 +124,10 @@ class Incoming:
 
     def _identity(self, study_instance_uid: str) -> Identity:
         """Whose instance this is. Unreadable; Unidentified when a UID is missing or isn't the announced one."""
-        identity = identify(read_data_set(self.data_set(), self._told["transfer_syntax_uid"], until=IDENTIFYING_END))
+        header = read_data_set(self.data_set(), self._told["transfer_syntax_uid"], until=IDENTIFYING_END)
+        if not header.elements:  # garbage whose first bytes pass for a later tag
+            raise Unreadable("it does not begin like a data set")
+        identity = identify(header)
         announced = (
             ("SOP Class UID", self._told["sop_class_uid"], identity.sop_class_uid),
             ("SOP Instance UID", self._told["sop_instance_uid"], identity.sop_instance_uid),
