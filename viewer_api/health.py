@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from pacs.errors import ArchiveError
+from storage.index.reading import count_packs
 from viewer_api.session import SignedIn
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,8 @@ def ready(request: Request) -> Response:
     """Each part the archive needs answers: 200, else 503 and which one does not."""
     state = request.app.state
     parts: Mapping[str, Callable[[], object]] = {
-        "database": state.archive.index.ping,
-        "objects": lambda: next(iter(state.archive.objects.keys("packs/")), ""),
-        "spool": lambda: state.spool.counts("default"),
+        "database and objects": state.archive.check,
+        "spool": state.spool.check,
     }
     found = {name: works(name, ask) for name, ask in parts.items()}
     return JSONResponse(found, 200 if all(found.values()) else 503)
@@ -52,7 +52,10 @@ def metrics(request: Request, session: SignedIn) -> Response:
     """Numbers of this hospital in the Prometheus text format."""
     state = request.app.state
     waiting = state.spool.counts(session.hospital)
+    packs, stored = count_packs(state.archive.index, session.hospital)
     rows = (
+        ("pacs_packs", "gauge", "Packs in the object store.", packs),
+        ("pacs_stored_bytes", "gauge", "Bytes of all packs.", stored),
         ("pacs_spool_waiting_files", "gauge", "Instances received and not yet filed.", waiting.files),
         ("pacs_spool_waiting_bytes", "gauge", "Bytes received and not yet filed.", waiting.bytes),
         ("pacs_spool_oldest_seconds", "gauge", "Age of the oldest waiting instance.", round(waiting.oldest, 3)),

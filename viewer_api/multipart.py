@@ -1,8 +1,8 @@
 """multipart/related, out and in (RFC 2387, RFC 2046 5.1, PS3.18 8.6.1.2).
 
 Law: a body of any size passes through in bounded memory, both ways. Incoming bytes are fed in whatever pieces the
-network brings; the parser tells its listener of headers, content and ends. Headers are bounded, so that a hostile body cannot
-fill the memory; a body that stops early is an error, never a short part that looks whole.
+network brings; the parser tells its listener of headers, content and ends. Headers are bounded, so that a hostile body
+cannot fill the memory; a body that stops early is an error, never a short part that looks whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

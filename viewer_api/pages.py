@@ -14,10 +14,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from pacs.errors import NotFound
-from pacs.model import StoredInstance
 from pacs.query import parse_query
 from storage.archive import Archive
 from viewer_api.dicomweb.addresses import Held
+from viewer_api.dicomweb.rendered import has_picture
 from viewer_api.display import SeriesFacts, StudyFacts
 from viewer_api.looks import page
 from viewer_api.session import SignedIn
@@ -112,8 +112,3 @@ def number_of(text: str) -> float:
         return float(text)
     except ValueError:
         return float("inf")
-
-
-def has_picture(stored: StoredInstance) -> bool:
-    """Whether an instance has pixels that may be shown."""
-    return bool(stored.rows and stored.columns and stored.frames)

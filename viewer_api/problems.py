@@ -67,9 +67,14 @@ def problem(status: int, title: str, *, headers: Mapping[str, str] | None = None
     return Response(body, status, everything, media_type="application/problem+json")
 
 
+def status_of(error: Exception) -> int:
+    """The status of an error, by the nearest class of the table."""
+    return next((status for kind in type(error).__mro__ for known, status in STATUS.items() if kind is known), 500)
+
+
 def of_archive(request: Request, error: Exception) -> Response:
     """Answer an error of the tree: a problem to programs, a page to people, who are led to sign in if that is all."""
-    status = STATUS.get(type(error), 500)
+    status = status_of(error)
     if status >= 500:
         log.error("%s on %s: %s", type(error).__name__, request.url.path, error)
     if not wants_page(request):

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from pacs.errors import NotFound
 from pacs.model import StoredInstance
 from viewer_api.dicomweb.addresses import Held
+from viewer_api.dicomweb.rendered import has_picture
 from viewer_api.looks import page
-from viewer_api.pages import has_picture, sections_of
+from viewer_api.pages import sections_of
 from viewer_api.rendering import Renderer
 from viewer_api.session import SignedIn
 

@@ -62,10 +62,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "other_sex": ("Khác", "Other"),
     "two_patients": ("Hai bệnh nhân dùng chung một mã ca chụp", "Two patients share one study identifier"),
     "two_patients_hint": (
-        "Máy chụp đã gửi cùng một Study UID cho nhiều bệnh nhân. Ảnh của từng người được để riêng bên dưới; "
-        "hãy xem kỹ tên và mã trước khi đọc.",
-        "A modality sent one Study UID for more than one patient. Each person's images are kept apart below; "
-        "check name and ID before reading.",
+        "Máy chụp đã gửi một Study UID cho nhiều bệnh nhân. Ảnh mỗi người được để riêng; xem kỹ tên và mã trước khi đọc.",
+        "A modality sent one Study UID for several patients. Their images are kept apart; check name and ID first.",
     ),
     "documents": ("Tài liệu và dữ liệu khác", "Documents and other data"),
     "no_picture": ("Không có hình để xem", "No picture to show"),

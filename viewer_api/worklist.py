@@ -104,7 +104,9 @@ def understand(asked: Asked, today: date) -> list[Parameters]:
             words.remove(word)
             break
     filters = [("StudyDate", days)] if days else []
-    return [[*filters, *machine, *who] for who in people(" ".join(words)) for machine in machines(modality)]
+    if modality in MODALITY_GROUPS:
+        filters.append(("ModalitiesInStudy", "\\".join(MODALITY_GROUPS[modality])))  # a list of alternatives
+    return [[*filters, *who] for who in people(" ".join(words))]
 
 
 def days_of(code: str, today: date) -> str:
@@ -116,19 +118,15 @@ def days_of(code: str, today: date) -> str:
     return f"{today - timedelta(days=int(code) - 1):%Y%m%d}-{today:%Y%m%d}" if code in {"7", "30"} else ""
 
 
-def machines(modality: str) -> list[Parameters]:
-    """The modality filter of a group."""
-    return [[("ModalitiesInStudy", code)] for code in MODALITY_GROUPS.get(modality, ())] or [[]]
-
-
 def people(text: str) -> list[Parameters]:
     """Whom the rest of the text may mean, the likeliest first."""
     bare = text.replace("*", "").replace("?", "").replace("\\", " ").strip()
     if not bare:
         return [[]]
-    name = [("PatientName", f"*{bare}*"), ("fuzzymatching", "true")]
-    patient_id = [("PatientID", f"*{bare}*")]
-    accession_number = [("AccessionNumber", f"*{bare}*")]
+    name = [("PatientName", bare), ("fuzzymatching", "true")]
+    anywhere = f"*{bare}*\\*{bare.upper()}*"  # identifiers match by case, and are mostly capitals
+    patient_id = [("PatientID", anywhere)]
+    accession_number = [("AccessionNumber", anywhere)]
     if any(c.isdigit() for c in bare):
         return [patient_id, accession_number, name]
     return [name, patient_id, accession_number]

@@ -57,7 +57,9 @@ def test_frames_leave_in_the_form_that_was_asked(
     assert content_type in {None, choice.content_type}
 
 
-@pytest.mark.parametrize("accept", ["image/png", "multipart/related; type=image/jls", f"{OCTETS}; transfer-syntax=1.2.3"])
+@pytest.mark.parametrize(
+    "accept", ["image/png", "multipart/related; type=image/jls", f"{OCTETS}; transfer-syntax=1.2.3"]
+)
 def test_frames_that_cannot_be_given_are_refused(accept: str) -> None:
     """A form that is not held is not invented."""
     with pytest.raises(NotAcceptable):

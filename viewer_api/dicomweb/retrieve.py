@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from pacs.dataset.json import bulk_data
+from pacs.dataset.bulk_data import bulk_data
 from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
 from storage.access import Session

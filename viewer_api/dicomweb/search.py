@@ -1,7 +1,8 @@
 """QIDO-RS: search for studies, series and instances (PS3.18 10.6).
 
 Law: parameters are understood by `pacs.query`, matched by the archive; here a path becomes parameters and a result
-an answer. No result is ``200 []``: PS3.18 Table 10.6.3-1 also allows 204, which viewers that parse every body stumble over.
+an answer. No result is ``200 []``: PS3.18 Table 10.6.3-1 also allows 204, over which viewers stumble that parse every
+body.
 """
 
 import json
@@ -58,10 +59,10 @@ def instances(request: Request, session: SignedIn, archive: Held) -> Response:
 
 
 def search(request: Request, session: Session, archive: Archive, level: str, **within: str) -> Response:
-    """Answer one search; ``within`` are the UIDs of the path, which a parameter of the same name cannot widen."""
+    """Answer one search; ``within`` are the UIDs of the path, one more condition each."""
     choose(acceptable(request.headers.getlist("accept")), (DICOM_JSON, "application/json"))
-    asked = [(name, value) for name, value in request.query_params.multi_items() if name not in within]
-    result = archive.search(session.hospital, parse_query(level, [*within.items(), *asked]))
+    parameters = [*within.items(), *request.query_params.multi_items()]
+    result = archive.search(session.hospital, parse_query(level, parameters))
     headers = {}
     if result.remaining > 0:  # PS3.18 8.3.4.4
         service = str(request.base_url).rstrip("/")

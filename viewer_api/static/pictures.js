@@ -1,11 +1,12 @@
 // A picture that does not exist leaves a calm empty place instead of a broken-image sign.
-export function hideMissingPictures() {
-  for (const image of document.querySelectorAll(".tiny img, .thumbnail img")) {
-    const blank = () => {
-      image.parentElement.classList.add("blank");
-      image.remove();
-    };
-    if (image.complete && image.naturalWidth === 0 && image.src && image.loading !== "lazy") blank();
-    else image.addEventListener("error", blank, { once: true });
-  }
-}
+// Loaded in the head, because a module would come after the first errors.
+document.addEventListener(
+  "error",
+  (event) => {
+    const place = event.target.closest?.(".tiny, .thumbnail");
+    if (!place) return;
+    place.classList.add("blank");
+    event.target.remove();
+  },
+  true,
+);

@@ -1,8 +1,4 @@
 // The study page at the keyboard: Esc goes back to the list as it was, with its filters.
-import { hideMissingPictures } from "./pictures.js";
-
-hideMissingPictures();
-
 const back = document.querySelector("[data-back]");
 
 function goBack(event) {

@@ -11,6 +11,12 @@ const slider = $("slider");
 const choice = $("window");
 const PATIENCE = 200; // ms that a picture may take before a newer wish replaces it
 
+// OpenSeadragon would add an inline style of its own, which the policy of these pages forbids; viewer.css has the rule
+const marker = document.createElement("style");
+marker.type = "text/plain";
+marker.setAttribute("data-openseadragon-mobile-css", "");
+document.head.append(marker);
+
 const viewer = window.OpenSeadragon({
   element: stage,
   drawer: "canvas",

@@ -1,8 +1,4 @@
 // The worklist at the keyboard: "/" searches, arrows walk the rows, Enter opens (the rows are links).
-import { hideMissingPictures } from "./pictures.js";
-
-hideMissingPictures();
-
 const search = document.getElementById("q");
 const rows = [...document.querySelectorAll(".study")];
 
