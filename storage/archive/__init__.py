@@ -13,9 +13,10 @@ from pacs.query import Query
 from pacs.settings import MIB, Settings
 from storage.archive import read
 from storage.archive.headers import HeaderCache
+from storage.archive.prepare import Prepared
 from storage.archive.rebuild import Progress as RebuildProgress
 from storage.archive.rebuild import Rebuilt, rebuild_index
-from storage.archive.store import Outcome, Prepared, clear_work, store
+from storage.archive.store import Outcome, clear_work, store
 from storage.archive.stores import Stores
 from storage.archive.sweep import sweep
 from storage.archive.verify import Damage, Progress, Verification, verify

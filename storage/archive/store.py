@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacs.errors import NotFound, Unavailable
-from pacs.model import Compressed, ManifestEntry
 from pacs.rows import rows_of
+from storage.archive.prepare import Prepared
 from storage.archive.stores import Stores, object_key
 from storage.index.writing import (
     Filed,
@@ -31,15 +31,6 @@ from storage.packs import PackFile, write_pack
 
 _RACES = 10  # in a row, before somebody has to look
 _ABANDONED = 3600  # seconds without a write
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """One received instance, ready to be stored."""
-
-    entry: ManifestEntry
-    compressed: Compressed
-    metadata: bytes  # its DICOM JSON object
 
 
 @dataclass(frozen=True, slots=True)

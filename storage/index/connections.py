@@ -11,7 +11,7 @@ from typing import Self
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pacs.errors import NotFound, Unavailable
+from pacs.errors import InvalidRequest, NotFound, Unavailable
 from storage.index.statements import STATEMENTS
 
 PATIENCE = 5.0  # seconds to wait for a connection before the database counts as unavailable
@@ -75,7 +75,10 @@ class Index:
         try:
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-            # only the code: the message of a failing statement may quote a patient
+        except psycopg.DataError as error:
+            raise InvalidRequest(f"the index cannot hold or compare this value: {error.sqlstate}") from None
+        except (psycopg.Error, PoolTimeout) as error:
+            # only the code: the message of a failing statement may quote a patient; a missing table or right is as
+            # passing as a lost connection, and must never count against the instances at hand
             code = getattr(error, "sqlstate", None) or type(error).__name__
             raise Unavailable(f"the database does not answer: {code}") from None

@@ -1,6 +1,7 @@
 """Searching: from a Query to SQL, and from rows to DICOM JSON.
 
-Law: what is asked for reaches SQL as parameters alone; names of columns come from the table in `pacs.levels`. An answer says what the stored instances say, plus counts that the index keeps.
+Law: what is asked for reaches SQL as parameters alone; names of columns come from the table in `pacs.levels`. An
+answer says what the stored instances say, plus counts that the index keeps.
 """
 
 from collections.abc import Callable, Mapping
