@@ -52,8 +52,7 @@ def send(files: Sequence[Path], *, host: str, port: int, calling: str, called: s
     for at in range(0, len(contexts), _CONTEXTS):
         chosen = contexts[at : at + _CONTEXTS]
         association = entity.associate(host, port, [build_context(*context) for context in chosen], ae_title=called)
-        if not association.is_established and not association.is_aborted:
-            raise Unavailable(_refusal(association, f"{called} at {host}:{port}"))
+        _check_accepted(association, f"{called} at {host}:{port}")
         try:
             for context in chosen:
                 for path in by_context[context]:
@@ -82,8 +81,10 @@ def _send_one(association: Association, path: Path, context: _Context) -> Sent:
     return Sent(path, int(answer.Status), str(answer.get("ErrorComment", "")))
 
 
-def _refusal(association: Association, peer: str) -> str:
+def _check_accepted(association: Association, peer: str) -> None:
     answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
-        return f"{peer} rejects the association: {answer.reason_str}"
-    return f"{peer} does not answer"
+    if answer is not None and not answer.result:  # accepted; perhaps without any presentation context
+        return
+    if association.dul.socket is not None:
+        association.dul.socket.close()  # pynetdicom forgets the socket of a rejected association
+    raise Unavailable(f"{peer} does not answer" if answer is None else f"{peer} rejects us: {answer.reason_str}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pynetdicom.ae import ApplicationEntity
@@ -67,6 +67,8 @@ class Running:
         for peer in self.peers:
             if peer.is_established:
                 peer.release()
+            elif peer.dul.socket is not None:
+                peer.dul.socket.close()  # pynetdicom forgets the socket of a rejected association
         self.stop.set()
         self.thread.join(30)
         assert not self.thread.is_alive()
@@ -164,6 +166,6 @@ def data_set_of() -> Callable[[Path], bytes]:
 
     def read(path: Path) -> bytes:
         data = path.read_bytes()
-        return cast("bytes", data[read_file_meta(data).data_set_offset :])
+        return data[read_file_meta(data).data_set_offset :]
 
     return read

@@ -17,7 +17,9 @@ def encoded(message: C_STORE_RQ | C_STORE_RSP, primitive: C_STORE) -> bytes:
 
 
 @pytest.mark.parametrize("uid", ["1.2.3", "1.2.34", "2.25." + "9" * 30])
-@pytest.mark.parametrize(("status", "comment"), [(0, ""), (0xA700, "no room"), (0xC000, "cannot be read"), (0x110, "x" * 64)])
+@pytest.mark.parametrize(
+    ("status", "comment"), [(0, ""), (0xA700, "no room"), (0xC000, "cannot be read"), (0x110, "x" * 64)]
+)
 def test_response_is_what_pynetdicom_would_send(uid: str, status: int, comment: str) -> None:
     """The own writer differs from pynetdicom in speed only, not in a byte."""
     response = C_STORE()
@@ -25,7 +27,7 @@ def test_response_is_what_pynetdicom_would_send(uid: str, status: int, comment: 
     response.AffectedSOPClassUID = CT
     response.AffectedSOPInstanceUID = uid
     response.Status = status
-    response.ErrorComment = comment or None
+    response.ErrorComment = comment or None  # type: ignore[assignment]  # pynetdicom states no type for it
     ours = store_response(StoreRequest(65535, CT, uid, with_data_set=True), status, comment)
     assert ours == encoded(C_STORE_RSP(), response)
 

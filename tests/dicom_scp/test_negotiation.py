@@ -11,7 +11,8 @@ JPEG_2000, JPEG_LOSSLESS = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.70"
 
 
 @pytest.mark.parametrize(
-    "order", [(EXPLICIT_LE, IMPLICIT_LE), (IMPLICIT_LE, EXPLICIT_LE), (JPEG_2000, EXPLICIT_LE), (JPEG_LOSSLESS, JPEG_2000)]
+    "order",
+    [(EXPLICIT_LE, IMPLICIT_LE), (IMPLICIT_LE, EXPLICIT_LE), (JPEG_2000, EXPLICIT_LE), (JPEG_LOSSLESS, JPEG_2000)],
 )
 def test_requestors_order_decides(order: tuple[str, ...]) -> None:
     """What the sender lists first is what its file is, so that nothing is decompressed for us."""
@@ -21,7 +22,7 @@ def test_requestors_order_decides(order: tuple[str, ...]) -> None:
 def test_unknown_transfer_syntax_is_passed_over() -> None:
     """The first known one is taken, and none known is a refusal of the context."""
     assert negotiate(CT, ("1.2.999.1", JPEG_2000)) == Answer(Result.ACCEPTANCE, JPEG_2000)
-    assert negotiate(CT, ("1.2.999.1",)).result == Result.TRANSFER_SYNTAXES_NOT_SUPPORTED == 4
+    assert negotiate(CT, ("1.2.999.1",)).result == 4
 
 
 @pytest.mark.parametrize("uid", sorted(TRANSFER_SYNTAXES))
@@ -37,11 +38,13 @@ def test_new_transfer_syntaxes_are_in_the_table() -> None:
 
 @pytest.mark.parametrize("uid", sorted(sop_class._STORAGE_CLASSES.values()))
 def test_every_storage_class_is_taken(uid: str) -> None:
-    """pynetdicom's list is an independent one, newer than pydicom's in places."""
+    """The list of pynetdicom is an independent one, newer than pydicom's in places."""
     assert is_storage(uid)
 
 
-@pytest.mark.parametrize("uid", ["1.2.840.113619.4.26", "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.1.99999", "1.2.3.4"])
+@pytest.mark.parametrize(
+    "uid", ["1.2.840.113619.4.26", "1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.1.99999", "1.2.3.4"]
+)
 def test_private_and_future_classes_are_taken(uid: str) -> None:
     """An archive that refuses a class that it does not know loses images."""
     assert negotiate(uid, (EXPLICIT_LE,)).result == Result.ACCEPTANCE
@@ -63,12 +66,12 @@ def test_private_and_future_classes_are_taken(uid: str) -> None:
 )
 def test_what_is_not_storage_is_refused(uid: str) -> None:
     """Query, worklist, commitment, print and objects without a study are not promised."""
-    assert negotiate(uid, (EXPLICIT_LE,)).result == Result.ABSTRACT_SYNTAX_NOT_SUPPORTED == 3
+    assert negotiate(uid, (EXPLICIT_LE,)).result == 3
 
 
 def test_verification_is_taken() -> None:
     """C-ECHO is how an installer sees that the line works."""
-    assert negotiate(VERIFICATION, (IMPLICIT_LE,)).result == Result.ACCEPTANCE == 0
+    assert negotiate(VERIFICATION, (IMPLICIT_LE,)).result == 0
 
 
 def test_exceptions_are_registered_storage_classes() -> None:
