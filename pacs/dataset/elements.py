@@ -107,7 +107,7 @@ def _irregular_vr(tag: int) -> str:
 
 def is_known(tag: int) -> bool:
     """Whether a data set may hold ``tag``: the dictionary has it, or it is private or a group length."""
-    return dictionary_vr(tag) != "UN" or (tag & 0x10000 != 0 and tag >= 0x00090000)
+    return dictionary_vr(tag) != "UN" or (tag & 0x10000 != 0 and 0x00090000 <= tag < 0xFFFF0000)
 
 
 def name_of(tag: int) -> str:

@@ -115,7 +115,12 @@ def _decimal(text: str) -> int | float | str:
 
 
 def _numbers(ds: DataSet, element: Element) -> list[Any]:
-    return [number if math.isfinite(number) else str(number) for number in ds.unpacked(element)]
+    return [number if math.isfinite(number) else _not_finite(number) for number in ds.unpacked(element)]
+
+
+def _not_finite(number: float) -> str:
+    """As JavaScript spells it, whose viewers read this."""
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
 def _tags(ds: DataSet, element: Element) -> list[Any]:

@@ -52,7 +52,7 @@ def _read(walk: Walk, declared: Encoding, until: int) -> DataSet:
 
 
 def _inflate(data: Buffer, limit: int) -> Walk:
-    """The first ``limit`` inflated bytes (PS3.5 A.5), as many as there are; ``data`` itself if it never was deflated."""
+    """The first ``limit`` inflated bytes (PS3.5 A.5), as many as there are; ``data`` itself if it wasn't deflated."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     walk, chunks, total = Walk(data), [], 0
     try:

@@ -132,15 +132,17 @@ class Walk:
     def _header(self, position: int, limit: int, encoding: Encoding) -> Header | None:
         """The header as the encoding says when that makes sense, otherwise the way that does, if any."""
         header = header_at(self.data, position, encoding)
+        public = dictionary_vr(header.tag) != "UN"
+        fits = header.length == UNDEFINED or header.value + header.length <= limit
         if encoding.implicit:
-            sensible = is_known(header.tag) and header.length & 0xFFFF not in SPELLS_VR
+            # a private element that does not fit may as well be garbage behind the data set
+            sensible = header.length & 0xFFFF not in SPELLS_VR and (public or (fits and is_known(header.tag)))
         else:
-            sensible = header.explicit and not header.mangled
+            sensible = header.explicit and (fits or not header.mangled)
         if sensible:
             return header
         other = plausible_header(self.data, position, limit, encoding)
-        as_declared = is_known(header.tag) and header.explicit is not encoding.implicit
-        return header if other is None and as_declared else other
+        return header if other is None and public and header.explicit is not encoding.implicit else other
 
     def _undefined(self, opened: Element, limit: int, encoding: Encoding, context: Inherited) -> Element:
         """A value that ends with a delimitation item: fragments (PS3.5 A.4) or items (PS3.5 7.5.2)."""
