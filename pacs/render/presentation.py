@@ -16,6 +16,8 @@ from pacs.model import ImageDescription
 from pacs.render.tables import LookUpTable, read_table
 from pacs.render.windows import Window
 
+_SOP_CLASS_UID, _PIXEL_INTENSITY_RELATIONSHIP = 0x00080016, 0x00281040
+_ANGIOGRAPHY = frozenset(f"1.2.840.10008.5.1.4.1.1.12.{n}" for n in (1, 2, 3))  # XA, XRF, XA biplane (retired)
 _SHARED_GROUPS, _FRAME_GROUPS = 0x52009229, 0x52009230
 _PIXEL_VALUE_TRANSFORMATION, _FRAME_VOI_LUT = 0x00289145, 0x00289132
 _RESCALE_INTERCEPT, _RESCALE_SLOPE = 0x00281052, 0x00281053
@@ -62,17 +64,16 @@ def presentation_of(data_set: DataSet, number: int) -> Presentation:
     image = describe_image(data_set)
     if image is None:
         raise NotRenderable("no image")
-    transformation = _group(data_set, _PIXEL_VALUE_TRANSFORMATION, number)
+    transformation = _modality_of(data_set, number)
     voi = _group(data_set, _FRAME_VOI_LUT, number)
-    slope = next(iter(transformation.numbers(_RESCALE_SLOPE)), 1.0)
     palette, first = _palette(data_set) if image.photometric_interpretation == "PALETTE COLOR" else (None, 0)
     return Presentation(
         image=image,
-        slope=slope or 1.0,  # a slope of 0 would show one grey
-        intercept=next(iter(transformation.numbers(_RESCALE_INTERCEPT)), 0.0),
+        slope=_first(transformation, _RESCALE_SLOPE) or 1.0,  # a slope of 0 would show one grey
+        intercept=_first(transformation, _RESCALE_INTERCEPT),
         modality_lut=next(iter(_tables(transformation, _MODALITY_LUTS)), None),
         voi_luts=_tables(voi, _VOI_LUTS),
-        windows=_windows(voi),
+        windows=_windows(voi, floating=image.floating),
         inverse=_is_inverse(data_set, image),
         palette=palette,
         palette_first=first,
@@ -90,16 +91,38 @@ def _group(data_set: DataSet, sequence: int, number: int) -> DataSet:
     return data_set
 
 
-def _windows(voi: DataSet) -> tuple[Window, ...]:
+def _modality_of(data_set: DataSet, number: int) -> DataSet | None:
+    """Where the Modality LUT or rescale stands; None where it leads to beam intensity and is not for display.
+
+    X-ray angiography keeps a LUT from LOG or DISP pixels back to linear ones (PS3.3 C.8.7.1.1.2, PS3.4 N.2.1.2).
+    """
+    if data_set.text(_SOP_CLASS_UID) in _ANGIOGRAPHY and data_set.text(_PIXEL_INTENSITY_RELATIONSHIP) in (
+        "LOG",
+        "DISP",
+    ):
+        return None
+    return _group(data_set, _PIXEL_VALUE_TRANSFORMATION, number)
+
+
+def _windows(voi: DataSet, *, floating: bool) -> tuple[Window, ...]:
     function = voi.text(_FUNCTION) or "LINEAR"
     pairs = zip(voi.numbers(_CENTER), voi.numbers(_WIDTH), strict=False)
     named = zip(pairs, chain(voi.texts(_EXPLANATION), repeat("")), strict=False)
-    windows = (Window(center, width, function, name) for (center, width), name in named)
+    windows = []
+    for (center, width), name in named:
+        # LINEAR counts whole numbers; for fractions a width of 1 would leave black and white
+        fractional = function == "LINEAR" and (floating or width < 1)
+        windows.append(Window(center, width, "LINEAR_EXACT" if fractional else function, name))
     return tuple(window for window in windows if window.usable)
 
 
-def _tables(data_set: DataSet, sequence: int) -> tuple[LookUpTable, ...]:
-    tables = (read_table(item, _LUT_DESCRIPTOR, _LUT_DATA) for item in data_set.items(sequence))
+def _first(data_set: DataSet | None, tag: int) -> float:
+    return next(iter(data_set.numbers(tag)), 0.0) if data_set else 0.0
+
+
+def _tables(data_set: DataSet | None, sequence: int) -> tuple[LookUpTable, ...]:
+    items = data_set.items(sequence) if data_set else []
+    tables = (read_table(item, _LUT_DESCRIPTOR, _LUT_DATA) for item in items)
     return tuple(table for table in tables if table is not None)
 
 
