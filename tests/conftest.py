@@ -7,7 +7,7 @@ import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -59,14 +59,29 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def empty_database(postgres_url: str) -> Iterator[str]:
-    """The URL of a new database for one test."""
+@contextmanager
+def new_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a new, empty database."""
     name = f"t_{uuid4().hex[:12]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
         yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def empty_database(postgres_url: str) -> Iterator[str]:
+    """The URL of a new database for one test."""
+    with new_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def second_database(postgres_url: str) -> Iterator[str]:
+    """The URL of another new database, migrated: for what is restored or moved."""
+    with new_database(postgres_url) as url:
+        migrate(url)
+        yield url
 
 
 @pytest.fixture
