@@ -64,7 +64,7 @@ def receive(data: Data = None) -> None:
             _supervise(settings, lambda ready: _receivers(ready, listener))
         return
     from dicom_scp.receiver import run_receiver
-    from pacs.cli.modalities import admission
+    from pacs.cli.admission import RegistryAdmission
     from storage.index import Index
 
     start_logging()
@@ -74,7 +74,8 @@ def receive(data: Data = None) -> None:
         database(settings) as ready,
         Index(ready.database_url) as index,
     ):
-        run_receiver(listener, opened_spool(ready), admission(ready, index), stop)
+        admit = RegistryAdmission(index, trust_local=settings.trust_local or settings.embedded_database)
+        run_receiver(listener, opened_spool(ready), admit, stop)
 
 
 def ingest(data: Data = None) -> None:
