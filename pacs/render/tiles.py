@@ -17,10 +17,10 @@ LARGEST = 1 << 26
 
 MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 QUALITIES = ("default", "color", "gray")
-_NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
-_PIXELS = re.compile(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})")
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_PIXELS = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
 _PERCENT = re.compile(rf"pct:({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})")
-_SIZE = re.compile(rf"(\^?)(?:(max)|pct:({_NUMBER})|(!?)(\d{{0,9}}),(\d{{0,9}}))")
+_SIZE = re.compile(rf"(\^?)(?:(max)|pct:({_NUMBER})|(!?)([0-9]{{0,9}}),([0-9]{{0,9}}))")
 _ROTATION = re.compile(r"(!?)(0|90|180|270)")
 _LAST = re.compile(rf"({'|'.join(QUALITIES)})\.({'|'.join(MEDIA_TYPES)})")
 
