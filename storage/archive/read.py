@@ -34,12 +34,11 @@ def part10(stores: Stores, hospital: str, stored: StoredInstance) -> bytes:
 def received(stores: Stores, hospital: str, stored: StoredInstance) -> bytes:
     """The data set as it was received, byte for byte; raises Damaged when its digest is not that of receipt."""
     read = partial(stores.read, hospital, stored.location.pack_key)
-    data = restore(
-        part10_of(read, stored),
-        envelope_of(read, stored.location),
-        stored.before,
-        stored.received_transfer_syntax_uid,
-    )
+    stored_bytes, envelope = part10_of(read, stored), envelope_of(read, stored.location)
+    try:
+        data = restore(stored_bytes, envelope, stored.before, stored.received_transfer_syntax_uid)
+    except Exception as error:  # a decoder may say anything about damaged bytes; all of it means the same
+        raise Damaged(f"instance {stored.identity.sop_instance_uid}") from error
     if hashlib.sha256(data).hexdigest() != stored.digest:
         raise Damaged(f"instance {stored.identity.sop_instance_uid}")
     return data
