@@ -17,13 +17,12 @@ _IMPLICIT = {tag: vr for tag, vr in UNAMBIGUOUS.items() if vr not in _MAY_HOLD_I
 
 
 def run_explicit(
-    data: Buffer, position: int, elements: dict[int, Element], *, limit: int, until: int, header: Struct
+    data: Buffer, position: int, elements: dict[int, Element], *, last: int, limit: int, until: int, header: Struct
 ) -> int:
-    """Read explicit VR elements from ``position``; ``header`` has the byte order. Returns where it stopped."""
+    """Read explicit VR elements from ``position``, their tags above ``last``. Returns where it stopped."""
     unpack = header.unpack_from
     stop = min(limit - 8, len(data) - 12)
     until = min(until, _LAST_TAG)
-    last = next(reversed(elements), -1)
     while position <= stop:
         group, number, code, short, long = unpack(data, position)
         tag = group << 16 | number
@@ -47,13 +46,12 @@ def run_explicit(
 
 
 def run_implicit(
-    data: Buffer, position: int, elements: dict[int, Element], *, limit: int, until: int, header: Struct
+    data: Buffer, position: int, elements: dict[int, Element], *, last: int, limit: int, until: int, header: Struct
 ) -> int:
-    """Read implicit VR elements from ``position``; ``header`` has the byte order. Returns where it stopped."""
+    """Read implicit VR elements from ``position``, their tags above ``last``. Returns where it stopped."""
     unpack = header.unpack_from
     stop = min(limit, len(data)) - 8
     until = min(until, _LAST_TAG)
-    last = next(reversed(elements), -1)
     while position <= stop:
         group, number, length = unpack(data, position)
         tag = group << 16 | number

@@ -30,6 +30,7 @@ from pacs.errors import Unreadable
 EVERY_TAG = 0xFFFFFFFF
 _MAX_DEPTH = 64
 _MAX_NOTES = 8
+_DELIMITATIONS = frozenset({ITEM_DELIMITATION, SEQUENCE_DELIMITATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +61,28 @@ class Walk:
         elements: dict[int, Element] = {}
         run = run_implicit if encoding.implicit else run_explicit
         header = encoding.implicit_header if encoding.implicit else encoding.explicit_header
-        position, complete = start, True
+        position, highest, complete = start, -1, True
         while position + 8 <= limit:
-            position = run(self.data, position, elements, limit=limit, until=until, header=header)
+            position = run(self.data, position, elements, last=highest, limit=limit, until=until, header=header)
+            highest = max(highest, next(reversed(elements), -1))
             if position + 8 > limit:
                 break
             tag = first_tag(self.data, position, encoding)
             if until < tag < ITEM:
                 complete = False
                 break
+            if tag in _DELIMITATIONS and inherited.depth == 0:
+                self.note(f"a stray delimitation item at byte {position}")
+                position += 8
+                continue
             element = None
-            if tag not in {ITEM, ITEM_DELIMITATION, SEQUENCE_DELIMITATION}:
+            if tag != ITEM and tag not in _DELIMITATIONS:
                 element = self._element(position, limit, encoding, self._context(elements, inherited))
-            if element is None or (element.tag < 0x00080000 and element.tag < max(elements, default=0)):
+            if element is None or (tag < 0x00080000 and tag <= highest):
                 break  # a delimiter, nonsense, or NUL padding that looks like empty elements of group 0000
-            if element.tag in elements:
-                self.note(f"{name_of(element.tag)} again at byte {position}")
-            elements.setdefault(element.tag, element)
+            if tag in elements:
+                self.note(f"{name_of(tag)} again at byte {position}")
+            elements.setdefault(tag, element)
             position = element.end
         context = self._context(elements, inherited)
         return DataSet(

@@ -51,6 +51,24 @@ def test_an_element_that_comes_twice_counts_once(explicit: Explicit) -> None:
     assert "SOP Instance UID again" in ds.damage
 
 
+def test_a_stray_delimiter_is_stepped_over(explicit: Explicit) -> None:
+    """One delimitation item too many does not end the data set."""
+    ds = read_data_set(TWO + b"\xfe\xff\x0d\xe0\0\0\0\0" + explicit(0x00100020, b"LO", b"id"), EXPLICIT_LE)
+
+    assert ds.text(0x00100020) == "id"
+    assert "stray" in ds.damage
+
+
+def test_a_repeated_element_does_not_push_out_the_first() -> None:
+    """Nor when the first stood out of order: what was read stays, in the order of the bytes."""
+    order = [(0x00080060, b"CT"), (0x00080020, b"20240101"), (0x00080060, b"MR")]
+    data = b"".join(struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value for tag, value in order)
+    ds = read_data_set(data, IMPLICIT_LE)
+
+    assert list(ds.elements) == [0x00080060, 0x00080020]
+    assert ds.text(0x00080060) == "CT"
+
+
 def test_a_sequence_without_its_delimiter_hides_nothing(explicit: Explicit) -> None:
     """An element that is no item ends the sequence, and is read."""
     item = b"\xfe\xff\0\xe0\x0a\0\0\0" + b"\x08\0\0\x01SH\2\0T1"
