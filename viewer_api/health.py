@@ -11,7 +11,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from pacs.errors import ArchiveError
+from pacs.model import Source
+from pacs.transfer_syntaxes import EXPLICIT_LE
 from storage.index.reading import count_packs
+from storage.spool import Spool
 from viewer_api.session import SignedIn
 
 log = logging.getLogger(__name__)
@@ -31,10 +34,18 @@ def ready(request: Request) -> Response:
     state = request.app.state
     parts: Mapping[str, Callable[[], object]] = {
         "database and objects": state.archive.check,
-        "spool": state.spool.check,
+        "spool": lambda: try_spool(state.spool),
     }
     found = {name: works(name, ask) for name, ask in parts.items()}
     return JSONResponse(found, 200 if all(found.values()) else 503)
+
+
+def try_spool(spool: Spool) -> None:
+    """See that the spool would take an instance; raises OutOfResources, Unavailable."""
+    beginning = spool.begin(
+        "default", sop_class_uid="", sop_instance_uid="", transfer_syntax_uid=EXPLICIT_LE, source=Source()
+    )
+    beginning.discard()
 
 
 def works(name: str, ask: Callable[[], object]) -> bool:

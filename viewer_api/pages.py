@@ -14,10 +14,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from pacs.errors import NotFound
+from pacs.model import StoredInstance
 from pacs.query import parse_query
 from storage.archive import Archive
 from viewer_api.dicomweb.addresses import Held
-from viewer_api.dicomweb.rendered import has_picture
+from viewer_api.dicomweb.rendered import has_picture, pictured, thumbnail_of_middle
 from viewer_api.display import SeriesFacts, StudyFacts
 from viewer_api.looks import page
 from viewer_api.session import SignedIn
@@ -76,6 +77,19 @@ def worklist(
 def study_page(request: Request, session: SignedIn, archive: Held, study: str) -> Response:
     """One study: whose, what, and its series."""
     return page(request, "study.html", sections=sections_of(archive, session.hospital, study))
+
+
+@router.get("/studies/{study}/pictures/{place}")
+def small_picture(request: Request, session: SignedIn, archive: Held, study: str, place: int) -> Response:
+    """A thumbnail of the study's series number ``place`` (from 0) of those with pictures, for the worklist."""
+    by_series: dict[str, list[StoredInstance]] = {}
+    for stored in pictured(archive.instances(session.hospital, study)):
+        by_series.setdefault(stored.identity.series_instance_uid, []).append(stored)
+    if not 0 <= place < len(by_series):
+        raise NotFound("a picture")
+    response = thumbnail_of_middle(request, session, list(by_series.values())[place])
+    response.headers["Cache-Control"] = "private, max-age=300"  # a series grows: not for ever
+    return response
 
 
 def sections_of(archive: Archive, hospital: str, study: str) -> list[Section]:

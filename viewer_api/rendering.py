@@ -1,8 +1,8 @@
 """The one renderer: from stored bytes to a picture of any part, at any size, through any window.
 
 Law: every picture in the room (tile, rendered frame, thumbnail) is made here, so that a tile equals the crop of the
-full rendering. Only the resolution that is needed is read and decoded. The window of an image that names none comes from
-its smallest level, whatever part is shown, so that neighbouring tiles match.
+full rendering. Only the resolution that is needed is read and decoded. The window of an image that names none comes
+from its smallest level, whatever part is shown, so that neighbouring tiles match.
 """
 
 from collections.abc import Sequence

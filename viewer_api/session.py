@@ -32,9 +32,10 @@ def token_of(request: Request) -> str:
     kind, _, bearer = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and bearer:
         return bearer.strip()
-    if request.method not in SAFE_METHODS and not from_our_pages(request):
+    cookie = request.cookies.get(COOKIE, "")
+    if cookie and request.method not in SAFE_METHODS and not from_our_pages(request):
         raise NotAllowed("the request comes from another site")
-    return request.cookies.get(COOKIE, "")
+    return cookie
 
 
 def from_our_pages(request: Request) -> bool:

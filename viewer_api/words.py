@@ -62,7 +62,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "other_sex": ("Khác", "Other"),
     "two_patients": ("Hai bệnh nhân dùng chung một mã ca chụp", "Two patients share one study identifier"),
     "two_patients_hint": (
-        "Máy chụp đã gửi một Study UID cho nhiều bệnh nhân. Ảnh mỗi người được để riêng; xem kỹ tên và mã trước khi đọc.",
+        "Máy chụp đã gửi một Study UID cho nhiều bệnh nhân. Ảnh mỗi người được để riêng; hãy xem kỹ tên và mã.",
         "A modality sent one Study UID for several patients. Their images are kept apart; check name and ID first.",
     ),
     "documents": ("Tài liệu và dữ liệu khác", "Documents and other data"),

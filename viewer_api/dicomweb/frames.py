@@ -16,7 +16,7 @@ from storage.archive import Archive
 from viewer_api.answers import IMMUTABLE, etag, is_kept, not_modified, whole_or_part
 from viewer_api.dicomweb.addresses import Held
 from viewer_api.dicomweb.forms import Choice, Form, choose_frame
-from viewer_api.dicomweb.native import image_of, native_frame
+from viewer_api.dicomweb.native import image_as_received, native_frame
 from viewer_api.dicomweb.retrieve import location, multipart
 from viewer_api.media_types import MULTIPART, acceptable
 from viewer_api.session import SignedIn
@@ -73,5 +73,5 @@ def frame_bytes(archive: Archive, session: Session, stored: StoredInstance, choi
     frame = archive.frame(session.hospital, stored, number)
     if choice.form is Form.STORED:
         return frame
-    image = image_of(archive.header(session.hospital, stored))
+    image = image_as_received(archive, session.hospital, stored)
     return native_frame(frame, image, stored, index=number - 1)

@@ -4,6 +4,9 @@ Law: what was received uncompressed is given back exactly; only what came compre
 then say what was done to the colours. One instance in memory at a time.
 """
 
+import json
+from dataclasses import replace
+
 from pacs.codecs import decode_frame
 from pacs.codecs.cells import to_cells
 from pacs.codecs.codestream import read_header
@@ -71,6 +74,17 @@ def image_of(data_set: DataSet) -> ImageDescription:
     if image is None:
         raise NotRenderable
     return image
+
+
+def image_as_received(archive: Archive, hospital: str, stored: StoredInstance) -> ImageDescription:
+    """The same as the metadata has it: our HTJ2K stores colour by pixel, whatever it was before."""
+    image = image_of(archive.header(hospital, stored))
+    if image.samples_per_pixel == 1 or stored.transfer_syntax_uid == stored.received_transfer_syntax_uid:
+        return image
+    uids = (stored.identity.study_instance_uid, stored.identity.series_instance_uid, stored.identity.sop_instance_uid)
+    (metadata,) = json.loads(b"".join(archive.metadata(hospital, *uids)))
+    planar = metadata.get("00280006", {}).get("Value", [0])[0]
+    return replace(image, planar_configuration=planar)
 
 
 def native_frame(frame: bytes, image: ImageDescription, stored: StoredInstance, *, index: int) -> bytes:

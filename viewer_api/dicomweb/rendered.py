@@ -138,10 +138,12 @@ def parse_viewport(text: str, width: int, height: int) -> tuple[tuple[int, int, 
         numbers = [float(part) if part else None for part in text.split(",")]
         if len(numbers) not in {2, 6}:
             raise ValueError  # noqa: TRY301  # one answer for every way to be wrong
-        vw, vh, sx, sy, sw, sh = (*numbers, None, None, None, None)[:6]
-        left, top = int(sx or 0), int(sy or 0)
-        region = left, top, int(min(sw or width, width - left)), int(min(sh or height, height - top))
-        room = int(vw or width), int(vh or height)
+        given = (*numbers, None, None, None, None)[:6]
+        usual = (width, height, 0, 0, width, height)
+        room_width, room_height, left, top, wide, high = (
+            int(usual[n] if number is None else number) for n, number in enumerate(given)
+        )
+        room, region = (room_width, room_height), (left, top, min(wide, width - left), min(high, height - top))
     except (ValueError, OverflowError):
         raise InvalidRequest("viewport is width,height[,x,y,width,height]") from None
     if min(*region[2:], *room) < 1 or min(region) < 0 or max(room) > MAX_VIEWPORT:

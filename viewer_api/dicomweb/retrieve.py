@@ -46,14 +46,17 @@ def metadata_of_instance(
 
 
 def metadata(request: Request, session: Session, archive: Archive, *uids: str) -> Response:
-    """The stored DICOM JSON as it is (PS3.18 10.4.1.1.2)."""
+    """The stored DICOM JSON, its references made absolute (PS3.18 10.4.1.1.2)."""
     choose(acceptable(request.headers.getlist("accept")), (DICOM_JSON, "application/json"))
     found = archive.instances(session.hospital, *uids)
-    tag = etag(session.hospital, *((s.identity.sop_instance_uid, s.digest) for s in found))
+    base = str(request.base_url)
+    tag = etag(session.hospital, base, *((s.identity.sop_instance_uid, s.digest) for s in found))
     if is_kept(request, tag):
         return not_modified(tag, REVALIDATE)
     headers = {"ETag": tag, "Cache-Control": REVALIDATE}
-    chunks = archive.metadata(session.hospital, *uids)
+    here = b'"BulkDataURI":"' + base.rstrip("/").encode() + b"/"
+    # one piece is one instance, and a quote within a value is escaped, so nothing else can look like this
+    chunks = (c.replace(b'"BulkDataURI":"/', here) for c in archive.metadata(session.hospital, *uids))
     return streamed(request, chunks, media_type=DICOM_JSON, headers=headers)
 
 

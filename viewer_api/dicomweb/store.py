@@ -129,10 +129,11 @@ class Upload:
         head = bytes(self._head or b"")
         self._head = None
         meta = self._meta = read_file_meta(head)
+        # the UIDs of File Meta announce nothing here: old files contradict themselves, and the data set decides
         self._incoming = self._spool.begin(
             self._hospital,
-            sop_class_uid=meta.sop_class_uid,
-            sop_instance_uid=meta.sop_instance_uid,
+            sop_class_uid="",
+            sop_instance_uid="",
             transfer_syntax_uid=meta.transfer_syntax_uid,
             source=self._source,
         )
