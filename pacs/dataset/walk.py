@@ -85,18 +85,8 @@ class Walk:
             elements.setdefault(tag, element)
             position = element.end
         context = self._context(elements, inherited)
-        return DataSet(
-            data=self.data,
-            implicit=encoding.implicit,
-            little_endian=encoding.little_endian,
-            elements=elements,
-            damage="",
-            start=start,
-            end=position,
-            complete=complete,
-            character_set=context.character_set,
-            signed=context.signed,
-        )
+        order, said = encoding.little_endian, (context.character_set, context.signed)
+        return DataSet(self.data, encoding.implicit, order, elements, "", start, position, complete, *said)
 
     def _context(self, elements: dict[int, Element], inherited: Inherited) -> Inherited:
         terms, signs = elements.get(SPECIFIC_CHARACTER_SET), elements.get(PIXEL_REPRESENTATION)
