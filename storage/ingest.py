@@ -19,7 +19,7 @@ from typing import TypeVar
 from pacs.batches import Attempt, Batch, Poison, Wait, plan_batch
 from pacs.errors import ArchiveError, Damaged, NotFound, OutOfResources, Unavailable, Unidentified, Unreadable
 from pacs.settings import Settings
-from storage.archive import Archive
+from storage.archive import Archive, Outcome
 from storage.archive.prepare import Prepared, Received, prepare, receive
 from storage.spool import Claim, Spool
 
@@ -119,7 +119,7 @@ class Worker:
         outcome = self._archive.store(claim.hospital, prepared) if prepared else None
         if outcome is not None:
             claim.drop(outcome.stored | outcome.known | outcome.conflicts)
-            _report(claim, prepared, len(old | outcome.known), len(outcome.conflicts))
+            _report(claim, prepared, outcome, len(old | outcome.known))
         return failed + failed_too
 
     def _each(
@@ -156,15 +156,15 @@ def _open(claim: Claim) -> Callable[[str], Received]:
     return opened
 
 
-def _report(claim: Claim, prepared: Sequence[Prepared], known: int, conflicts: int) -> None:
-    reasons = Counter(one.entry.reason for one in prepared if one.entry.reason)
+def _report(claim: Claim, prepared: Sequence[Prepared], outcome: Outcome, known: int) -> None:
+    reasons = Counter(one.entry.reason for one in prepared if one.entry.digest in outcome.stored and one.entry.reason)
     kept = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
     log.info(
         "series %s: %d stored, %d known, %d conflicts; kept as received: %s",
         claim.series_key,
-        len(prepared) - conflicts,
+        len(outcome.stored),
         known,
-        conflicts,
+        len(outcome.conflicts),
         kept,
     )
 

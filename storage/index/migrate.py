@@ -8,17 +8,18 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.pool import NullPool
 
 import migrations
 from pacs.errors import InvalidRequest, Misconfigured, Unavailable
 from storage.index.statements import STATEMENTS
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ def add_hospital(database_url: str, hospital: str, *, ae_title: str, title: str 
 
 def upgrade(database_url: str, schema: str, *, kind: str, revision: str = "head") -> None:
     """Run the revisions of one kind (``registry`` or ``hospital``) on one schema, in one transaction."""
+    # here, because only this needs them: they would cost every receiver and worker 0.5 s at its start
+    from alembic import command  # noqa: PLC0415
+    from sqlalchemy import create_engine  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=NullPool)
     with engine.begin() as connection:
         # last of all public: the trigram extension may be there
@@ -60,8 +66,10 @@ def upgrade(database_url: str, schema: str, *, kind: str, revision: str = "head"
         command.upgrade(configuration(kind, connection=connection, schema=schema), revision)
 
 
-def configuration(kind: str, *, connection: Connection | None, schema: str) -> Config:
+def configuration(kind: str, *, connection: "Connection | None", schema: str) -> "Config":
     """What alembic needs to know to run the revisions of one kind on one schema."""
+    from alembic.config import Config  # noqa: PLC0415  # as above
+
     config = Config(attributes={"connection": connection, "schema": schema})
     folder = str(Path(str(migrations.__file__)).parent).replace("%", "%%")
     config.set_main_option("script_location", folder)

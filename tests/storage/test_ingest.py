@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psycopg
@@ -145,8 +146,8 @@ def test_no_log_line_names_a_patient(site: Site, pydicom_series: list[bytes], ca
         assert word not in text
 
 
-def work(database_url: str, data: Path, barrier_at: float) -> None:
-    """A worker process that begins at an agreed moment and works until its spool is empty."""
+def work(database_url: str, data: Path, together: Barrier) -> None:
+    """A worker process that begins together with the others and works until its spool is empty."""
     settings = Settings(
         data=data,
         objects_url=(data.parent / "objects").as_uri(),
@@ -158,7 +159,7 @@ def work(database_url: str, data: Path, barrier_at: float) -> None:
     with open_archive(settings) as archive:
         worker = Worker(spool, archive, settings)
         archive.check()
-        time.sleep(max(0.0, barrier_at - time.time()))
+        together.wait(60)
         while spool.counts(HOSPITAL).files:
             try:
                 worker.run_once()
@@ -181,9 +182,10 @@ def test_eight_processes_store_one_new_patient_at_once(
         spool_site = site_on(database, folder=folder)
         for one in made[:3] if same else made[3 * number : 3 * number + 3]:
             spool_site.receive(one)
-    context = get_context("spawn")
-    begin = time.time() + 6
-    processes = [context.Process(target=work, args=(database, tmp_path / f"worker{n}", begin)) for n in range(8)]
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["storage.ingest"])
+    together = context.Barrier(8)
+    processes = [context.Process(target=work, args=(database, tmp_path / f"worker{n}", together)) for n in range(8)]
     for process in processes:
         process.start()
     for process in processes:
