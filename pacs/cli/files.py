@@ -98,8 +98,9 @@ def _spooled(file: IO[bytes], spool: "Spool") -> "Incoming":
     meta = read_file_meta(head)
     incoming = spool.begin(
         HOSPITAL,
-        sop_class_uid=meta.sop_class_uid,
-        sop_instance_uid=meta.sop_instance_uid,
+        # not announced: the File Meta of a file that other software renamed often keeps the old UIDs
+        sop_class_uid="",
+        sop_instance_uid="",
         transfer_syntax_uid=meta.transfer_syntax_uid,
         source=meta.source,
     )

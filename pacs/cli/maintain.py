@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pacs.cli.lifeline import data_folder_lock
 from pacs.cli.opening import HOSPITAL, Data, database, opened_archive, opened_spool, settings_of
 from pacs.cli.output import console
 
@@ -50,12 +51,17 @@ def rebuild_index(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the present rows are dropped.")] = False,
 ) -> None:
-    """Make the rows of the database anew from the packs alone."""
-    with opened_archive(settings_of(data)) as archive:
-        if not archive.is_empty(HOSPITAL):
+    """Make the rows of the database anew from the packs alone; not while the archive runs."""
+    from storage.index.emptying import drop_rows
+    from storage.index.reading import is_empty
+
+    settings = settings_of(data)
+    # not beside a running archive: instances it stores meanwhile could lose to packs that come later
+    with data_folder_lock(settings.data), opened_archive(settings) as archive:
+        if not is_empty(archive.index, HOSPITAL):
             if not yes:
                 typer.confirm("The index has rows. Drop them and make them anew from the packs?", abort=True)
-            archive.empty_index(HOSPITAL)
+            drop_rows(archive.index, HOSPITAL)
         with console.status("reading packs") as status:
             rebuilt = archive.rebuild_index(HOSPITAL, lambda packs: status.update(f"{packs} packs read"))
     console.print(f"{rebuilt.instances} instances and {rebuilt.conflicts} conflicts from {rebuilt.packs} packs")

@@ -22,7 +22,7 @@ def forward(name: str, line: str) -> None:
 def announce(title: str, rows: dict[str, str]) -> None:
     """Print a title and aligned lines under it, never wrapped, so that an address can be clicked."""
     width = max(map(len, rows))
-    console.print(Text(f"\n{title}", "bold"))
+    console.print(Text(f"\n{title}", "bold"), soft_wrap=True)
     for name, value in rows.items():
         console.print(Text(f"  {name:<{width}}  {value}"), soft_wrap=True)
     console.print()

@@ -46,6 +46,7 @@ def serve(data: Data = None) -> None:
         kept_database(settings, forward) as (ready, keeper),
     ):
         migrate(ready.database_url, ae_title=ready.ae_title)
+        opened_spool(ready).sweep_incoming()
         ports = {"dicom_port": dicom.getsockname()[1], "http_port": pages.getsockname()[1]}
         bound = replace(ready, trust_local=settings.trust_local or settings.embedded_database, **ports)
         supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
