@@ -7,8 +7,8 @@ thread that started it.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
+from pacs.cli.opening import on_embedded
 from pacs.cli.supervise import Say, longer
 from pacs.errors import ArchiveError
 from pacs.settings import Settings
@@ -48,7 +48,7 @@ def kept_database(settings: Settings, say: Say) -> Iterator[tuple[Settings, Engi
     engine = Engine(settings.data)
     try:
         say("postgres", "starting")
-        yield replace(settings, database_url=engine.start()), EngineKeeper(engine, say)
+        yield on_embedded(settings, engine.start()), EngineKeeper(engine, say)
     finally:
         engine.stop()
         say("postgres", "stopped")

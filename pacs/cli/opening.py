@@ -40,6 +40,11 @@ def start_logging() -> None:
         logging.getLogger(room).setLevel(logging.INFO)
 
 
+def on_embedded(settings: Settings, url: str) -> Settings:
+    """The settings with the embedded database's URL, and the default that parts could not tell from a URL alone."""
+    return replace(settings, database_url=url, trust_local=True)
+
+
 @contextmanager
 def database(settings: Settings) -> Iterator[Settings]:
     """The same settings with the URL of a database that answers, starting and migrating the embedded one if needed."""
@@ -51,7 +56,7 @@ def database(settings: Settings) -> Iterator[Settings]:
 
     with embedded_postgres(settings.data) as url:
         migrate(url, ae_title=settings.ae_title)
-        yield replace(settings, database_url=url)
+        yield on_embedded(settings, url)
 
 
 @contextmanager

@@ -47,8 +47,7 @@ def serve(data: Data = None) -> None:
     ):
         migrate(ready.database_url, ae_title=ready.ae_title)
         opened_spool(ready).sweep_incoming()
-        ports = {"dicom_port": dicom.getsockname()[1], "http_port": pages.getsockname()[1]}
-        bound = replace(ready, trust_local=settings.trust_local or settings.embedded_database, **ports)
+        bound = replace(ready, dicom_port=dicom.getsockname()[1], http_port=pages.getsockname()[1])
         supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
         supervisor.keep([*_receivers(bound, dicom), *_workers(bound), _web(pages)])
         threading.Thread(target=_announce_when_ready, args=(bound,), daemon=True).start()
@@ -75,7 +74,7 @@ def receive(data: Data = None) -> None:
         database(settings) as ready,
         Index(ready.database_url) as index,
     ):
-        admit = RegistryAdmission(index, trust_local=settings.trust_local or settings.embedded_database)
+        admit = RegistryAdmission(index, trust_local=ready.trust_local)
         run_receiver(listener, opened_spool(ready), admit, stop)
 
 
