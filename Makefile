@@ -41,8 +41,8 @@ format: $(PYTHON_READY) ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: setup ## measure: receiving, compression, serving
-	$(BIN)/pytest tests/benchmarks -m benchmark -s
+bench: setup ## measure what one instance costs on its way
+	$(BIN)/pytest tests/benchmarks --timed -q
 
 lock: $(PYTHON_READY) ## write the lock files anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
