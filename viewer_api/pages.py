@@ -11,14 +11,14 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from pacs.errors import NotFound
+from pacs.errors import NotFound, NotRenderable
 from pacs.model import StoredInstance
 from pacs.query import parse_query
 from storage.archive import Archive
 from viewer_api.dicomweb.addresses import Held
-from viewer_api.dicomweb.rendered import has_picture, pictured, thumbnail_of_middle
+from viewer_api.dicomweb.rendered import has_picture, thumbnail_of_middle
 from viewer_api.display import SeriesFacts, StudyFacts
 from viewer_api.looks import page
 from viewer_api.session import SignedIn
@@ -27,6 +27,7 @@ from viewer_api.worklist import MODALITIES, PAGE, PRESETS, Asked, understand
 router = APIRouter(include_in_schema=False)
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")  # what "today" means on the pages
+NO_PICTURE = "/static/no-picture.svg"  # a series of documents, or video
 MANY = 1000  # series of one study shown at most
 
 
@@ -82,28 +83,33 @@ def study_page(request: Request, session: SignedIn, archive: Held, study: str) -
 @router.get("/studies/{study}/pictures/{place}")
 def small_picture(request: Request, session: SignedIn, archive: Held, study: str, place: int) -> Response:
     """A thumbnail of the study's series number ``place`` (from 0) of those with pictures, for the worklist."""
+    found = archive.instances(session.hospital, study)
     by_series: dict[str, list[StoredInstance]] = {}
-    for stored in pictured(archive.instances(session.hospital, study)):
+    for stored in filter(has_picture, found):
         by_series.setdefault(stored.identity.series_instance_uid, []).append(stored)
     if not 0 <= place < len(by_series):
-        raise NotFound("a picture")
-    response = thumbnail_of_middle(request, session, list(by_series.values())[place])
+        return RedirectResponse(NO_PICTURE, 303)
+    try:
+        response = thumbnail_of_middle(request, session, list(by_series.values())[place])
+    except NotRenderable:
+        return RedirectResponse(NO_PICTURE, 303)
     response.headers["Cache-Control"] = "private, max-age=300"  # a series grows: not for ever
     return response
 
 
 def sections_of(archive: Archive, hospital: str, study: str) -> list[Section]:
     """A section for each patient who has this Study UID; raises NotFound when nobody has."""
-    parameters = [("StudyInstanceUID", study), ("limit", str(MANY))]
+    parameters = [("StudyInstanceUID", study), ("limit", str(MANY)), *WHOSE]
     studies = archive.search(hospital, parse_query("study", parameters)).items
     if not studies:
         raise NotFound(study)
-    series = archive.search(hospital, parse_query("series", [*parameters, *WHOSE])).items
+    series = archive.search(hospital, parse_query("series", parameters)).items
     pictured = {s.identity.series_instance_uid for s in archive.instances(hospital, study) if has_picture(s)}
     return [section(item, [s for s in series if same_patient(s, item)], pictured) for item in studies]
 
 
-WHOSE = [("includefield", tag) for tag in ("00100020", "00100010", "00100021")]
+# Patient ID and its issuer, which make a patient
+WHOSE = [("includefield", tag) for tag in ("00100020", "00100021")]
 
 
 def same_patient(series: dict[str, Any], study: dict[str, Any]) -> bool:

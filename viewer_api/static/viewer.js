@@ -12,8 +12,7 @@ const choice = $("window");
 const PATIENCE = 200; // ms that a picture may take before a newer wish replaces it
 
 // OpenSeadragon would add an inline style of its own, which the policy of these pages forbids; viewer.css has the rule
-const marker = document.createElement("style");
-marker.type = "text/plain";
+const marker = document.createElementNS("http://www.w3.org/1998/Math/MathML", "style"); // an element, not a style
 marker.setAttribute("data-openseadragon-mobile-css", "");
 document.head.append(marker);
 
@@ -167,7 +166,7 @@ viewer.addHandler("canvas-scroll", (event) => {
   if (event.originalEvent.ctrlKey) {
     viewer.viewport.zoomBy(event.scroll > 0 ? 1.2 : 1 / 1.2, viewer.viewport.pointFromPixel(event.position, true));
   } else {
-    roll(event.originalEvent.deltaY * (event.originalEvent.deltaMode === 1 ? 33 : 1), 60);
+    roll(event.originalEvent.deltaY * (event.originalEvent.deltaMode === 1 ? 33 : 1), 100); // a notch of most wheels
   }
 });
 
