@@ -61,6 +61,7 @@ STATEMENTS = (
     "CREATE INDEX study_by_uid ON study (study_instance_uid)",
     "CREATE INDEX study_by_patient_id ON study (patient_id)",
     "CREATE INDEX study_by_accession_number ON study (accession_number) WHERE accession_number <> ''",
+    "CREATE INDEX study_by_modality ON study USING gin (modalities_in_study)",
     # with a space at both ends, so that a whole word is found between spaces; see `storage.index.search`
     """
     DO $$ DECLARE place text; BEGIN

@@ -1,6 +1,9 @@
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,14 @@ import pytest
 
 from pacs.codecs import decode_frame
 from pacs.dataset import describe_image, read_data_set
-from pacs.errors import Damaged, InvalidRequest, NotFound
+from pacs.errors import Damaged, InvalidRequest, NotFound, Unavailable, Unidentified, Unreadable
 from pacs.file_meta import read_file_meta
 from pacs.model import StoredInstance
 from pacs.query import parse_query
 from storage.archive import Archive
+from storage.archive.prepare import prepare, receive
+from storage.index.writing import claim_unreferenced, drop_pack
+from storage.packs import write_pack
 from tests.conftest import S3Endpoint
 from tests.storage.conftest import HOSPITAL, Site
 
@@ -275,6 +281,69 @@ def test_a_sweep_removes_only_what_nothing_references_and_is_old(site: Site, mr:
     assert site.archive.sweep(HOSPITAL, min_age=0) == [f"packs/ab/{'ab' * 32}.zip"]
     assert objects_of(site) == referenced
     assert len(rows(site.settings.database_url)["pack"]) == len(referenced)
+
+
+def test_a_pack_swept_between_put_and_commit_is_put_again(site: Site, database: str, mr: bytes, tmp_path: Path) -> None:
+    """A worker that waits for a sweep at the pack's place notices that the pack is gone, and stores it again."""
+    one = prepare(receive(mr, digest=digest_of(mr), received_at=1))
+    key = write_pack(tmp_path / "pack.zip", [(one.entry, one.compressed, one.metadata)]).key
+    path = site.settings.data / "objects" / HOSPITAL / key
+    worker = threading.Thread(target=site.archive.store, args=(HOSPITAL, [one]))
+    with site.archive.index.transaction(HOSPITAL) as sweep:
+        claimed = claim_unreferenced(sweep, key)
+        assert claimed is not None
+        worker.start()
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        with psycopg.connect(database, autocommit=True) as connection:
+            while connection.execute(waiting).fetchone() != (1,):
+                time.sleep(0.02)
+        assert path.exists()
+        path.unlink()
+        drop_pack(sweep, claimed)
+    worker.join()
+    assert path.exists()
+    assert site.archive.received(HOSPITAL, only(site.archive)) == data_set_of(mr)
+
+
+def test_a_failing_commit_leaves_nothing_but_a_pack_to_sweep(site: Site, database: str, mr: bytes) -> None:
+    """When the transaction fails, no row is left, the spool keeps the instance, and a later attempt succeeds."""
+    site.receive(mr)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ALTER TABLE h_default.series RENAME TO away")
+        with pytest.raises(Unavailable):
+            site.worker.run_once()
+        connection.execute("ALTER TABLE h_default.away RENAME TO series")
+    assert not any(rows(database).values())
+    assert len(objects_of(site)) == 1
+    site.drain()
+    assert only(site.archive).digest == digest_of(mr)
+    assert site.archive.sweep(HOSPITAL, min_age=0) == []
+    assert not list((site.settings.data / "work").iterdir())
+
+
+def test_the_corpus_is_stored_verified_and_rebuilt(
+    site: Site, site_on: Callable[..., Site], second_database: str, corpus_files: Callable[[str], list[Path]]
+) -> None:
+    """Odd, enhanced, old and broken instances of the corpus: all that can be identified is kept and found again."""
+    files = [
+        path for folder in ("charsets", "malformed", "non-image", "enhanced") for path in corpus_files(f"{folder}/**/*")
+    ]
+    received = 0
+    for path in files:
+        with suppress(Unidentified, Unreadable):  # the spool has set it aside
+            site.receive(path.read_bytes())
+            received += 1
+    site.drain()
+    verified = site.archive.verify(HOSPITAL, silent)
+    assert verified.damages == ()
+    rebuilt = site_on(second_database).archive.rebuild_index(HOSPITAL, silent)
+    assert rebuilt.instances + rebuilt.conflicts == verified.instances
+    assert rows(second_database) == rows(site.settings.database_url)
+    for stored in everything(site.archive):
+        json.loads(b"".join(site.archive.metadata(HOSPITAL, stored.identity.study_instance_uid)))
+        assert len(site.archive.received(HOSPITAL, stored)) == stored.received_size
 
 
 def test_an_implicit_instance_keeps_its_encoding(site: Site, other_mr: bytes) -> None:
