@@ -66,6 +66,7 @@ function arrived(done) {
   if (shown) viewer.world.removeItem(shown);
   shown = done.item;
   arriving = null;
+  $("first").hidden = true; // the thumbnail has stood in until now
   $("trouble").hidden = true;
   if (stale) wish();
   else preload(slices, index, choice.value);
@@ -78,6 +79,7 @@ function abandon() {
 
 function failed() {
   abandon();
+  $("first").hidden = true;
   $("trouble").hidden = false;
 }
 
