@@ -29,6 +29,7 @@ class Index:
             max_size=connections,
             open=True,
             timeout=PATIENCE,
+            reconnect_timeout=PATIENCE,  # its pauses double: after a long outage it would look again minutes too late
             check=ConnectionPool.check_connection,  # a restarted database must not cost each old connection a request
         )
 

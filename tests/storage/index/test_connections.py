@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import psycopg
 import pytest
 
 import storage.index
@@ -81,10 +80,4 @@ def test_requests_go_on_after_the_database_came_back(tmp_path: Path) -> None:
 def test_a_lost_connection_in_the_middle_is_unavailable(database: str) -> None:
     """A connection that dies within a transaction is the archive's error, not the driver's."""
     with Index(database) as index, pytest.raises(Unavailable), index.transaction("default") as connection:
-        kill(database, connection.info.backend_pid)
-        connection.execute("SELECT 1")
-
-
-def kill(database: str, backend: int) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(%s)", [backend])
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
