@@ -12,7 +12,7 @@ from pacs.errors import NotRenderable
 HEADER_BYTES = 2048
 """How much of a codestream is enough to hold its main header, for whoever reads a frame piece by piece."""
 
-_SOC, _SIZ, _COD, _TLM, _COM, _SOT = 0xFF4F, 0xFF51, 0xFF52, 0xFF55, 0xFF64, 0xFF90
+_SIZ, _COD, _QCD, _TLM, _COM, _SOT = 0xFF51, 0xFF52, 0xFF5C, 0xFF55, 0xFF64, 0xFF90
 _RESOLUTION_FIRST = (1, 2)  # RLCP and RPCL: every smaller size is a prefix (Table A.16)
 _SIGNED = 0x80
 
@@ -29,6 +29,7 @@ class CodestreamHeader:
     tiles: int
     decompositions: int
     resolution_first: bool
+    colour_transform: bool  # RCT or ICT: three components come out of a decoder as RGB
     tile_parts: tuple[int, ...]  # lengths in bytes, in the order of the stream; empty without TLM
     length: int  # of the main header: where the first tile-part starts
     comments: tuple[bytes, ...]
@@ -73,6 +74,12 @@ def _read(data: bytes, start: int) -> CodestreamHeader:
     x1, y1, x0, y0, tile_width, tile_height, tile_x0, tile_y0, components = struct.unpack_from(
         ">8IH", segments[_SIZ], 2
     )
+    sampling = segments[_SIZ][37 : 36 + 3 * components : 3] + segments[_SIZ][38 : 36 + 3 * components : 3]
+    placed = tile_x0 <= x0 < min(x1, tile_x0 + tile_width) and tile_y0 <= y0 < min(y1, tile_y0 + tile_height)
+    reversible, unquantized = segments[_COD][9] == 1, segments[_QCD][0] & 0x1F == 0
+    whole = len(segments[_SIZ]) == 36 + 3 * components and reversible == unquantized
+    if not placed or not whole or sampling.strip(b"\1"):
+        raise NotRenderable("damaged JPEG 2000 header")  # decoders hang or crash on such (B.3, A.6.4)
     return CodestreamHeader(
         rows=y1 - y0,
         columns=x1 - x0,
@@ -82,6 +89,7 @@ def _read(data: bytes, start: int) -> CodestreamHeader:
         tiles=-(-(x1 - tile_x0) // tile_width) * -(-(y1 - tile_y0) // tile_height),
         decompositions=segments[_COD][5],
         resolution_first=segments[_COD][1] in _RESOLUTION_FIRST,
+        colour_transform=bool(segments[_COD][4]),
         tile_parts=tuple(tile_parts),
         length=at - start,
         comments=tuple(comments),
@@ -93,6 +101,17 @@ def _tile_part_lengths(body: bytes) -> list[int]:
     length_format = ">I" if body[1] & 0x40 else ">H"
     step = index_size + struct.calcsize(length_format)
     return [struct.unpack_from(length_format, body, at + index_size)[0] for at in range(2, len(body) - step + 1, step)]
+
+
+def has_all_tiles(data: bytes, header: CodestreamHeader) -> bool:
+    """Whether the codestream holds a tile-part of every tile; a decoder may crash over a tile that is missing."""
+    at = codestream_start(data) + header.length
+    found = set()
+    while at + 12 <= len(data) and data[at : at + 2] == b"\xff\x90":
+        tile, length = struct.unpack_from(">HI", data, at + 4)
+        found.add(tile)
+        at = len(data) if length < 14 else at + length  # 0: the rest of the codestream (A.4.2)
+    return found == set(range(header.tiles))
 
 
 def with_precision(codestream: bytes, *, precision: int, signed: bool) -> bytes:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pacs.codecs.cells import masked, sign_extended, stored_values
-from pacs.codecs.codestream import codestream_start, read_header
+from pacs.codecs.codestream import CodestreamHeader, codestream_start, has_all_tiles, read_header
 from pacs.codecs.colour import to_rgb
 from pacs.codecs.htj2k import decode_htj2k
-from pacs.codecs.jpeg import decode_jpeg, read_jpeg_header
+from pacs.codecs.jpeg import JpegHeader, decode_jpeg, read_jpeg_header
 from pacs.codecs.native import decode_native, frame_bits
 from pacs.codecs.rle import decode_rle
 from pacs.errors import NotRenderable, Unreadable
@@ -28,16 +28,17 @@ Array = NDArray[Any]
 MAX_SAMPLES = 1 << 28
 """No frame of more samples is decoded: 268 million, four times the largest mammogram or slide tile known."""
 
+_MOST_TILES = 4096
 _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 
 
 def _jpeg(frame: bytes, image: ImageDescription) -> Array:
-    header = read_jpeg_header(frame)
-    _bound(header.rows, header.columns, len(header.component_ids))
+    _agree(read_jpeg_header(frame), image)
     return _signed(decode_jpeg(frame, image.photometric_interpretation), image)
 
 
 def _jpeg_ls(frame: bytes, image: ImageDescription) -> Array:
+    _agree(read_jpeg_header(frame), image)
     colour = np.asarray(imagecodecs.jpegls_decode(frame))
     return _signed(to_rgb(colour, image.photometric_interpretation, image.bits_stored), image)
 
@@ -63,11 +64,16 @@ def _jpeg_2000(frame: bytes, image: ImageDescription) -> Array:
 
 def _wavelet(frame: bytes, image: ImageDescription, decoder: Callable[[bytes], Array]) -> Array:
     header = read_header(frame)
-    _bound(header.rows, header.columns, header.components)
+    if header.components != image.samples_per_pixel or header.precision > 16:
+        raise NotRenderable(f"{header.components} components of {header.precision} bits")
+    _agree(header, image)
+    if header.tiles > _MOST_TILES or not has_all_tiles(frame, header):
+        raise NotRenderable("tiles are missing")
     samples = decoder(frame[codestream_start(frame) :])
     if header.components == 1:
         return _signed(samples, image)
-    # a codestream with a colour transform comes out as RGB; without one, YBR_FULL may be what was coded
+    if header.colour_transform:
+        return samples  # RGB, whatever the data set calls it: converting again would be a second time
     return to_rgb(samples, image.photometric_interpretation, image.bits_stored)
 
 
@@ -148,6 +154,12 @@ def _reduced(values: Array, reduce: int, image: ImageDescription) -> Array:
     blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step, *values.shape[2:])
     means = blocks.mean(axis=(1, 3), dtype=np.float32 if values.dtype.itemsize <= 2 else np.float64)
     return np.asarray(np.rint(means).astype(values.dtype) if values.dtype.kind in "iu" else means)
+
+
+def _agree(header: CodestreamHeader | JpegHeader, image: ImageDescription) -> None:
+    """Raise NotRenderable when the codestream has another size than the data set says, before it is allocated."""
+    if (header.rows, header.columns) != (image.rows, image.columns):
+        raise NotRenderable(f"a codestream of {header.rows} × {header.columns}, not {image.rows} × {image.columns}")
 
 
 def _bound(rows: int, columns: int, samples: int) -> None:

@@ -56,8 +56,11 @@ def encode_htj2k(samples: Samples, *, precision: int, rgb: bool, comments: Seque
 
 
 def decode_htj2k(codestream: bytes, *, reduce: int = 0) -> Samples:
-    """Decode with OpenJPH, at 1/2**reduce of the size; a prefix that holds those resolutions is enough."""
-    return np.asarray(imagecodecs.htj2k_decode(codestream, skipres=reduce or None, resilient=True))
+    """Decode with OpenJPH, at 1/2**reduce of the size; for that a prefix that holds those resolutions is enough.
+
+    A whole frame must be sound: pixels made up in place of damaged ones must not reach a screen.
+    """
+    return np.asarray(imagecodecs.htj2k_decode(codestream, skipres=reduce or None, resilient=reduce > 0))
 
 
 def decode_proof(codestream: bytes) -> Samples:

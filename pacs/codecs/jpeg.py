@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pacs.errors import NotRenderable
 
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
-_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3}
+_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xF7}
 _LOSSLESS = 0xC3
 
 
@@ -23,7 +23,7 @@ _LOSSLESS = 0xC3
 class JpegHeader:
     """Start of Frame, and what APP0 and APP14 say about colour."""
 
-    process: int  # the low byte of SOFn: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, 0xC3 lossless
+    process: int  # the low byte of SOFn: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, 0xC3 lossless, 0xF7 JPEG-LS
     precision: int
     rows: int
     columns: int
