@@ -17,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import S3Endpoint
+
 PACS = Path(sys.executable).with_name("pacs")
 READY = re.compile(r"(http://\S+/sign-in\?link=\S+)")
 
@@ -155,7 +157,7 @@ def dcmtk() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, s3_endpoint: "S3Endpoint") -> Iterator[RunningArchive]:
+def archive(tmp_path: Path, s3_endpoint: S3Endpoint) -> Iterator[RunningArchive]:
     """A stopped archive over a fresh data folder and a fresh S3 bucket; whatever runs is stopped afterwards."""
     running = RunningArchive(tmp_path / "data", s3_endpoint.minio_url(s3_endpoint.new_bucket()))
     yield running

@@ -11,7 +11,6 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dicom_scp.sender import send
-
 from tests.acceptance.conftest import RunningArchive
 from tests.acceptance.test_whole_way import stored_instances
 
@@ -41,9 +40,13 @@ def contrast(page: Page, selector: str) -> float:
 
 @pytest.mark.parametrize("device", VIEWPORTS)
 def test_sign_in_open_a_study_zoom_and_see_a_picture(
-    device: str, chromium: Browser, archive: RunningArchive, pydicom_file: Callable[[str], Path], corpus_files: Callable[[str], list[Path]]
+    device: str,
+    chromium: Browser,
+    archive: RunningArchive,
+    pydicom_file: Callable[[str], Path],
+    corpus_files: Callable[[str], list[Path]],
 ) -> None:
-    """The one-time link signs in, the list shows the study, one click shows pictures, zoom and presets change them, and nothing is logged as an error."""
+    """One link signs in, one click shows a study, the next its pictures; presets and zoom change what is seen."""
     link = archive.start()
     sent = corpus_files("ct/ge-hispeed-head-*") or [pydicom_file("CT_small.dcm")]
     list(send(sent, host="127.0.0.1", port=archive.dicom_port, calling="TEST", called="PACS"))
