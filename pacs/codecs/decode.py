@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pacs.codecs.cells import masked, sign_extended, stored_values
 from pacs.codecs.codestream import CodestreamHeader, codestream_start, has_all_tiles, read_header
 from pacs.codecs.colour import to_rgb
-from pacs.codecs.htj2k import decode_htj2k
+from pacs.codecs.htj2k import decode_htj2k, prefix_length
 from pacs.codecs.jpeg import JpegHeader, decode_jpeg, read_jpeg_header
 from pacs.codecs.native import decode_native, frame_bits
 from pacs.codecs.rle import decode_rle
@@ -129,6 +129,8 @@ def _decode(frame: bytes, image: ImageDescription, transfer_syntax_uid: str, red
 
 def _high_throughput(frame: bytes, image: ImageDescription, reduce: int) -> Array:
     there = min(reduce, read_header(frame).decompositions)
+    if (prefix_length(frame, there) or 0) > len(frame):
+        raise NotRenderable("the frame ends early")  # the decoder would fill the rest with invented pixels
     values = _wavelet(frame, image, lambda codestream: decode_htj2k(codestream, reduce=there))
     return _reduced(values, reduce - there, image) if reduce > there else values
 

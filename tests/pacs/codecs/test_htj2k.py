@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pacs.codecs import decode_frame
 from pacs.codecs.codestream import HEADER_BYTES, read_header
 from pacs.codecs.htj2k import decode_htj2k, decode_proof, decompositions, encode_htj2k, levels, prefix_length
 from pacs.errors import NotRenderable
+from pacs.model import ImageDescription
+from pacs.transfer_syntaxes import HTJ2K_LOSSLESS_RPCL
 
 
 def smooth(rows: int, columns: int, top: int, dtype: str) -> NDArray[Any]:
@@ -96,3 +99,30 @@ def test_a_damaged_header_is_not_renderable(damage: bytes) -> None:
     """Reading a header that is none raises NotRenderable, nothing else."""
     with pytest.raises(NotRenderable):
         read_header(damage)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (37, 5),  # YTOsiz: the first tile begins below the image
+        (25, 1),  # XTsiz: 64 tiles of which one is there
+        (2 + 41 + 2 + 8 + 2 + 11, 0),  # COD: irreversible transform with unquantized coefficients
+    ],
+)
+def test_headers_that_crash_decoders_are_refused(at: int, value: int) -> None:
+    """A codestream that contradicts itself never reaches the decoder, which hangs or crashes over it."""
+    samples = smooth(64, 64, 4095, "u2")
+    codestream = bytearray(encode_htj2k(samples, precision=12, rgb=False))
+    assert codestream[2:4] == b"\xff\x51"
+    codestream[2 + at] = value
+    image = ImageDescription(64, 64, 1, "MONOCHROME2", 16, 12, 11, 0, 0, 1)
+    with pytest.raises(NotRenderable):
+        decode_frame(bytes(codestream), image, HTJ2K_LOSSLESS_RPCL)
+
+
+def test_a_damaged_whole_frame_is_not_shown() -> None:
+    """Cut off in the middle, a frame is refused at full size instead of being filled with invented pixels."""
+    codestream = encode_htj2k(smooth(64, 64, 4095, "u2"), precision=12, rgb=False)
+    image = ImageDescription(64, 64, 1, "MONOCHROME2", 16, 12, 11, 0, 0, 1)
+    with pytest.raises(NotRenderable):
+        decode_frame(codestream[: len(codestream) // 2], image, HTJ2K_LOSSLESS_RPCL)
