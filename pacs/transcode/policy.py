@@ -28,7 +28,7 @@ def reason_to_keep(data_set: DataSet, image: ImageDescription | None, syntax: Tr
     if syntax.encapsulated:
         return "already compressed"
     if image is None or pixels is None:
-        return "no native pixel data" if image else "no image"
+        return "floating-point pixels" if image and image.floating else "no image"
     if syntax.deflated:
         return "deflated data set"
     if pixels.undefined or pixels.fragments:
