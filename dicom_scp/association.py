@@ -1,28 +1,26 @@
 """An association as acceptor: pynetdicom's, but C-STORE goes to the disk while it is read from the socket.
 
-Law: with `transport` the only file that knows pynetdicom's inside; tests/dicom_scp/test_pynetdicom.py fails loudly when
-that changes under us. The state machine, the PDUs and every service but C-STORE stay pynetdicom's. A C-STORE is
+Law: knows pynetdicom's inside, as `acceptance` and `transport` do; tests/dicom_scp/test_pynetdicom.py fails loudly
+when that changes under us. The state machine, the PDUs and every service but C-STORE stay pynetdicom's. A C-STORE is
 received and answered on the thread that reads the socket: a data set is never in memory as a whole, and a peer cannot
 send faster than the disk takes it.
 """
 
 import logging
 import socket
+import time
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any
 
 from pynetdicom import _config
-from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
-from pynetdicom.presentation import PresentationContext
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AddressInformation
 
-from dicom_scp.admission import Rejection
+from dicom_scp.acceptance import Host, Negotiation
 from dicom_scp.command_set import StoreRequest, read_command_set, store_request, store_response
-from dicom_scp.negotiation import Result, negotiate
 from dicom_scp.reception import Reception
 from dicom_scp.transport import Checkpoint, Connection, Inbox, Reactor
 from pacs.errors import Unreadable
@@ -35,21 +33,11 @@ ASSOCIATION_TIMEOUT = 30  # seconds: ARTIM (PS3.8 9.1.5), and the wait for an A-
 NETWORK_TIMEOUT = 300  # seconds; modalities keep an association open between the images of an examination
 _LONGEST_COMMAND_SET = 64 * 1024
 _INVALID_PDU = "Evt19"  # PS3.8 Table 9-10: unrecognized or invalid PDU received, answered with A-ABORT
+_UNSENT = 64  # fragments of messages that wait to be sent
+_LOOK = 0.002  # seconds between looks at how many there are
 _COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 
 _config.LOG_HANDLER_LEVEL = "none"  # its handlers format every PDU and message for a log nobody reads
-
-
-class Host(Protocol):
-    """What an association asks of the archive."""
-
-    def decide(self, calling: str, called: str, address: str) -> Rejection | None:
-        """Whether the association is rejected, and how."""
-        ...
-
-    def receive(self, request: StoreRequest, transfer_syntax_uid: str) -> Reception:
-        """A place for the data set of ``request``."""
-        ...
 
 
 def application_entity() -> ApplicationEntity:
@@ -60,41 +48,6 @@ def application_entity() -> ApplicationEntity:
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     return entity
-
-
-class Negotiation(ACSE):
-    """Admission and presentation contexts; no extended negotiation, which leaves the defaults (PS3.7 D.3.3)."""
-
-    def __init__(self, association: "StoreAssociation") -> None:
-        super().__init__(association)
-        self._association = association
-
-    def negotiate_association(self) -> None:
-        """Answer the A-ASSOCIATE-RQ."""
-        association, request = self._association, cast("A_ASSOCIATE", self.requestor.primitive)
-        calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
-        rejection = association.host.decide(calling, called, self.requestor.address)
-        if rejection is not None:
-            self.send_reject(*rejection)
-            association.kill()
-            return
-        answers = [_answered(proposed) for proposed in request.presentation_context_definition_list]
-        accepted = {cast("int", answer.context_id): answer for answer in answers if answer.result == Result.ACCEPTANCE}
-        association._accepted_cx = accepted  # noqa: SLF001  # where pynetdicom keeps them
-        association._rejected_cx = [answer for answer in answers if answer.result]  # noqa: SLF001  # likewise
-        self.send_accept()
-        association.is_established = True
-
-
-def _answered(proposed: PresentationContext) -> PresentationContext:
-    answer = negotiate(str(proposed.abstract_syntax), tuple(map(str, proposed.transfer_syntax)))
-    context = PresentationContext()
-    context.context_id = proposed.context_id
-    context.abstract_syntax = proposed.abstract_syntax
-    context.transfer_syntax = [answer.transfer_syntax_uid]
-    context.result = int(answer.result)
-    context._as_scu, context._as_scp = False, True  # noqa: SLF001  # what pynetdicom sets when no roles are proposed
-    return context
 
 
 class Messages(DIMSEServiceProvider):
@@ -115,6 +68,15 @@ class Messages(DIMSEServiceProvider):
             LOG.warning("association aborted: its message makes no sense", exc_info=True)
             self.discard()
             self.dul.event_queue.put(_INVALID_PDU)
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message, once the peer has taken most of those before it.
+
+        pynetdicom's queue has no limit: a peer that reads slowly would let all matches of a query pile up in memory.
+        """
+        while self.dul.to_provider_queue.qsize() > _UNSENT and self.dul.is_alive():
+            time.sleep(_LOOK)
+        super().send_msg(primitive, context_id)
 
     def discard(self) -> None:
         """Forget a data set that will not be completed."""
@@ -186,7 +148,7 @@ class StoreAssociation(Association):
         super().__init__(entity, "acceptor")
         self.host, self._ended = host, ended
         self._messages = Messages(self)
-        self.acse, self.dul, self.dimse = Negotiation(self), Reactor(self), self._messages
+        self.acse, self.dul, self.dimse = Negotiation(self, host), Reactor(self), self._messages
         self.acse_timeout, self.network_timeout = entity.acse_timeout, entity.network_timeout  # sets the new timers
         checkpoint = Checkpoint()
         self._reactor_checkpoint = checkpoint

@@ -2,19 +2,22 @@
 
 Law: pure; the requestor's order decides. A sender lists first what its files already are, so that taking the
 acceptor's favourite instead would make it decompress for us. Every storage SOP class is taken, private and future ones
-too: an archive that refuses an unknown class loses images. What the standard knows as something else is refused.
+too: an archive that refuses an unknown class loses images. What the standard knows as something else is refused, unless
+a service has it; messages of services are no images, so that they come without compression of images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from typing import NamedTuple
 
 from pydicom._uid_dict import UID_dictionary
 
-from pacs.transfer_syntaxes import IMPLICIT_LE, TRANSFER_SYNTAXES
+from pacs.transfer_syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, TRANSFER_SYNTAXES
 
 VERIFICATION = "1.2.840.10008.1.1"
+OF_MESSAGES = frozenset({IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, DEFLATED_LE})
 
 # Registered with "Storage" in their name, but not a patient's instance in a study and series: Storage Commitment (PS3.4
 # J), directories (PS3.4 I) and Non-Patient Objects (PS3.4 GG), which have no study to be filed under.
@@ -62,14 +65,33 @@ def is_storage(sop_class_uid: str) -> bool:
 
 
 @cache
-def negotiate(abstract_syntax: str, transfer_syntaxes: tuple[str, ...]) -> Answer:
-    """Accept the first proposed transfer syntax that the archive knows."""
-    if abstract_syntax != VERIFICATION and not is_storage(abstract_syntax):
+def negotiate(abstract_syntax: str, transfer_syntaxes: tuple[str, ...], *, is_served: bool = False) -> Answer:
+    """Accept the first proposed transfer syntax that the archive knows; ``is_served``: a service has this class."""
+    if is_served or abstract_syntax == VERIFICATION:
+        known: Container[str] = OF_MESSAGES
+    elif is_storage(abstract_syntax):
+        known = TRANSFER_SYNTAXES
+    else:
         return Answer(Result.ABSTRACT_SYNTAX_NOT_SUPPORTED, _first(transfer_syntaxes))
     for uid in transfer_syntaxes:
-        if uid in TRANSFER_SYNTAXES:
+        if uid in known:
             return Answer(Result.ACCEPTANCE, uid)
     return Answer(Result.TRANSFER_SYNTAXES_NOT_SUPPORTED, _first(transfer_syntaxes))
+
+
+class Roles(NamedTuple):
+    """Which roles the requestor has for a SOP class (PS3.7 D.3.3.4); the acceptor has the other."""
+
+    scu: bool
+    scp: bool
+
+
+DEFAULT_ROLES = Roles(scu=True, scp=False)
+
+
+def granted(proposed: Roles, *, may_be_scp: bool) -> Roles:
+    """The roles that a requestor gets; it may be SCP of instances that it retrieves, and where ``may_be_scp``."""
+    return Roles(proposed.scu, proposed.scp and may_be_scp)
 
 
 def _first(transfer_syntaxes: Sequence[str]) -> str:

@@ -12,12 +12,13 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from dicom_scp.admission import LOCAL_LIMIT_EXCEEDED, Admission, Rejection, numeric_address, rejection_for
 from dicom_scp.association import NETWORK_TIMEOUT, StoreAssociation, application_entity
 from dicom_scp.command_set import StoreRequest
 from dicom_scp.reception import Reception
+from dicom_scp.services import Caller, Service, Services
 from pacs.errors import ArchiveError
 from pacs.model import Source
 from storage.spool import Spool
@@ -35,9 +36,9 @@ _LOOK_AROUND = 0.25  # seconds between looks at ``stop``
 class Visit:
     """One association's standing: the hospital it was admitted to, and the source of what it sends."""
 
-    def __init__(self, spool: Spool, admit: Admission, is_full: Callable[[], bool]) -> None:
-        self._spool, self._admit, self._is_full = spool, admit, is_full
-        self._hospital = ""
+    def __init__(self, spool: Spool, admit: Admission, services: Services, is_full: Callable[[], bool]) -> None:
+        self._spool, self._admit, self.services, self._is_full = spool, admit, services, is_full
+        self._hospital = self._calling = self._called = self._address = ""
         self._source = Source()
 
     def decide(self, calling: str, called: str, address: str) -> Rejection | None:
@@ -52,6 +53,7 @@ class Visit:
             if not isinstance(error, ArchiveError):
                 LOG.exception("admission failed")
             return rejection_for(error)
+        self._calling, self._called, self._address = calling, called, address
         host = f"[{address}]" if ":" in address else address
         self._source = Source(
             source_application_entity_title=calling,
@@ -60,6 +62,10 @@ class Visit:
             source_presentation_address=f"dicom://{host}",
         )
         return None
+
+    def caller(self, extended: Mapping[str, bytes]) -> Caller:
+        """Who asks, after `decide` let it in."""
+        return Caller(self._hospital, self._calling, self._called, self._address, extended)
 
     def receive(self, request: StoreRequest, transfer_syntax_uid: str) -> Reception:
         """A place for the data set of ``request``."""
@@ -71,8 +77,11 @@ class Visit:
 class Receiver:
     """The associations of this process."""
 
-    def __init__(self, listener: socket.socket, spool: Spool, admit: Admission, *, limit: int) -> None:
+    def __init__(
+        self, listener: socket.socket, spool: Spool, admit: Admission, services: Services, *, limit: int
+    ) -> None:
         self._listener, self._spool, self._admit, self._limit = listener, spool, admit, limit
+        self._services = services
         self._running: set[StoreAssociation] = set()
         self._entity = application_entity()
         self._listener.setblocking(False)  # an idler process may take the connection while this one waits
@@ -116,7 +125,7 @@ class Receiver:
         timeout = struct.pack("@ll", NETWORK_TIMEOUT, 0)  # of a blocking call, so that one call reads a whole PDU
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        visit = Visit(self._spool, self._admit, lambda: len(self._running) > self._limit)
+        visit = Visit(self._spool, self._admit, self._services, lambda: len(self._running) > self._limit)
         association = StoreAssociation(self._entity, connection, host=visit, ended=self._running.discard)
         self._running.add(association)
         association.start()
@@ -133,14 +142,16 @@ def run_receiver(
     admit: Admission,
     stop: threading.Event,
     *,
+    services: Sequence[Service] = (),
     limit: int = ASSOCIATION_LIMIT,
     grace: float = 10.0,
 ) -> None:
-    """Receive into ``spool`` until ``stop`` is set; then associations have ``grace`` seconds to finish.
+    """Receive into ``spool`` and answer ``services`` until ``stop`` is set.
 
-    ``listener`` is shared with other processes and left open; ``limit`` is of associations in this process.
+    Associations then have ``grace`` seconds to finish. ``listener`` is shared with other processes and left open;
+    ``limit`` is of associations in this process.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    receiver = Receiver(listener, spool, admit, limit=limit)
+    receiver = Receiver(listener, spool, admit, Services(services), limit=limit)
     receiver.serve(stop)
     receiver.end(grace)

@@ -1,6 +1,6 @@
 """pynetdicom's transport, awake only when there is something to do.
 
-Law: with `association` the only file that knows pynetdicom's inside; tests/dicom_scp/test_pynetdicom.py fails loudly
+Law: knows pynetdicom's inside, as `acceptance` and `association` do; tests/dicom_scp/test_pynetdicom.py fails loudly
 when that changes under us. pynetdicom's two threads for each association wake a thousand times a second each and read
 4 KiB at a time; here they sleep until the peer sends or the other thread has something for them.
 """

@@ -57,7 +57,7 @@ def serve(data: Data = None) -> None:
 
 
 def receive(data: Data = None) -> None:
-    """Receive instances over DIMSE; several processes share the port when PACS_RECEIVERS says so."""
+    """Receive instances and answer queries over DIMSE; several processes share the port when PACS_RECEIVERS says so."""
     settings = settings_of(data)
     given = inherited_listener(os.environ)
     if given is None and settings.receivers > 1:
@@ -66,17 +66,18 @@ def receive(data: Data = None) -> None:
         return
     from dicom_scp.receiver import run_receiver
     from pacs.cli.admission import RegistryAdmission
-    from storage.index import Index
+    from pacs.cli.services import services
+    from storage.archive import open_archive
 
     start_logging()
     stop = _stop_event()
     with (
         given or bind_listener(settings.dicom_host, settings.dicom_port) as listener,
         database(settings) as ready,
-        Index(ready.database_url) as index,
+        open_archive(ready) as archive,
     ):
-        admit = RegistryAdmission(index, trust_local=ready.trust_local)
-        run_receiver(listener, opened_spool(ready), admit, stop)
+        admit = RegistryAdmission(archive.index, trust_local=ready.trust_local)
+        run_receiver(listener, opened_spool(ready), admit, stop, services=services(archive, ready))
 
 
 def ingest(data: Data = None) -> None:

@@ -25,6 +25,7 @@ RELIED_ON = {
     ACSE.send_reject: "700998293bbcb6c9",
     DIMSEServiceProvider.receive_primitive: "5f99c86b14a15cef",
     DIMSEServiceProvider.get_msg: "890e3e04283f5aeb",
+    DIMSEServiceProvider.send_msg: "a839cf2fb46976d9",
     DULServiceProvider.run_reactor: "e3a10eb3a0931e48",
     DULServiceProvider._read_pdu_data: "19f2d4e38c13c835",
     DULServiceProvider._is_transport_event: "8725ed03bb8fbdef",

@@ -1,0 +1,80 @@
+"""DIMSE services beside C-STORE and C-ECHO: how they plug into a receiver.
+
+Law: a service is a value, made by the composition root; the receiver knows none by name. Its handlers are pynetdicom's
+(https://pydicom.github.io/pynetdicom: one for each DIMSE request, generators where there are several responses), run on
+the association's own thread and get the `Caller` beside the event, so that nothing is answered without a hospital.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pynetdicom.events import Event, EventType
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, over one association: the hospital it was admitted to, both AE titles, and the address.
+
+    ``extended`` is what both sides agreed on for a SOP class: Service-class-application-information (PS3.7 D.3.3.5).
+    """
+
+    hospital: str
+    calling: str
+    called: str
+    address: str
+    extended: Mapping[str, bytes] = field(default_factory=dict)
+
+
+Handler = Callable[[Event, Caller], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """SOP classes that are served together, and who answers their requests.
+
+    ``right`` is what the registry must grant for it (store, query, retrieve, commit); ``extended`` the flags of SOP
+    Class Extended Negotiation that the service understands, one byte each; with ``as_scu`` the archive is also the SCU
+    of these classes on an association that the peer opened as their SCP (PS3.7 D.3.3.4).
+    """
+
+    right: str
+    abstract_syntaxes: tuple[str, ...]
+    handlers: Mapping[EventType, Handler]
+    extended: bytes = b""
+    as_scu: bool = False
+
+
+class Services:
+    """The services of a receiver, by abstract syntax."""
+
+    def __init__(self, services: Sequence[Service] = ()) -> None:
+        self._by_syntax = {uid: service for service in services for uid in service.abstract_syntaxes}
+        self._events = {event for service in services for event in service.handlers}
+
+    def of(self, abstract_syntax: str) -> Service | None:
+        """The service that has this abstract syntax."""
+        return self._by_syntax.get(abstract_syntax)
+
+    def agreed(self, proposed: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Answers to Service-class-application-information by SOP class: what is asked for and understood."""
+        answers = {}
+        for uid, asked in proposed.items():
+            service = self.of(uid)
+            if service is not None and service.extended and asked:
+                pairs = zip(asked, service.extended.ljust(len(asked), b"\0"), strict=False)
+                answers[uid] = bytes(one & other for one, other in pairs)
+        return answers
+
+    def handlers(self, caller: Caller) -> Iterator[tuple[EventType, Callable[[Event], Any]]]:
+        """One handler for each event; several services may have requests of one kind, such as C-FIND."""
+        for event in self._events:
+            yield event, partial(self._handle, caller)
+
+    def _handle(self, caller: Caller, event: Event) -> Any:
+        service = self.of(str(event.context.abstract_syntax))
+        handler = service.handlers.get(event.event) if service else None
+        if handler is None:
+            raise NotImplementedError(f"{event.event.name} of {event.context.abstract_syntax}")
+        return handler(event, caller)
