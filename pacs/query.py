@@ -124,6 +124,14 @@ def _match(level: Level, name: str, value: str, *, fuzzy: bool) -> Match | None:
         raise InvalidRequest(f"{name[:64]} cannot be searched for")
     if LEVELS.index(attribute.level) > LEVELS.index(level):
         raise InvalidRequest(f"{name[:64]} cannot be searched for at level {level}")
+    return match_of(attribute, value, fuzzy=fuzzy)
+
+
+def match_of(attribute: Attribute, value: str, *, fuzzy: bool = False) -> Match | None:
+    """The condition that ``value`` makes for a searchable attribute; None for one that everything meets.
+
+    For DIMSE and DICOMweb alike (PS3.4 C.2.2.2); several values are split by backslashes. Raises InvalidRequest.
+    """
     if len(value) > _MAX_VALUE and attribute.matching != "uid":
         raise InvalidRequest(f"the value of {attribute.keyword} is too long")
     value = value.replace("\0", "").strip()
