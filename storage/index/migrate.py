@@ -131,4 +131,6 @@ _RIGHTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
     "REVOKE ALL ON {schema}.alembic_version FROM {role}",
+    # append-only: whoever speaks for the hospital may add to its audit and read it, never change it
+    "REVOKE UPDATE, DELETE ON {schema}.audit FROM {role}",
 )
