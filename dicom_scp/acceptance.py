@@ -14,9 +14,9 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_scp.admission import Rejection
 from dicom_scp.command_set import StoreRequest
-from dicom_scp.negotiation import DEFAULT_ROLES, Result, Roles, granted, is_storage, negotiate
+from dicom_scp.negotiation import DEFAULT_ROLES, Answer, Result, Roles, granted, is_storage, negotiate
 from dicom_scp.reception import Reception
-from dicom_scp.services import Caller, Services
+from dicom_scp.services import Caller, Service, Services
 
 
 class Host(Protocol):
@@ -26,6 +26,10 @@ class Host(Protocol):
 
     def decide(self, calling: str, called: str, address: str) -> Rejection | None:
         """Whether the association is rejected, and how."""
+        ...
+
+    def may(self, service: Service) -> bool:
+        """Whether it may use ``service``, after `decide` let it in."""
         ...
 
     def caller(self, extended: Mapping[str, bytes]) -> Caller:
@@ -55,16 +59,31 @@ class Negotiation(ACSE):
             return
         self.requestor.ae_title = calling
         roles = self._negotiate_roles()
-        services = self._host.services
-        answers = [_answered(proposed, services, roles) for proposed in request.presentation_context_definition_list]
+        answers = [self._answered(proposed, roles) for proposed in request.presentation_context_definition_list]
         accepted = {cast("int", answer.context_id): answer for answer in answers if answer.result == Result.ACCEPTANCE}
         association._accepted_cx = accepted  # noqa: SLF001  # where pynetdicom keeps them
         association._rejected_cx = [answer for answer in answers if answer.result]  # noqa: SLF001  # likewise
         caller = self._host.caller(self._negotiate_extended())
-        for event, handler in services.handlers(caller):
+        for event, handler in self._host.services.handlers(caller):
             association.bind(event, handler)
         self.send_accept()
         association.is_established = True
+
+    def _answered(self, proposed: PresentationContext, roles: Mapping[str, Roles]) -> PresentationContext:
+        uid = str(proposed.abstract_syntax)
+        service = self._host.services.of(uid)
+        if service is not None and not self._host.may(service):
+            answer = Answer(Result.USER_REJECTION, str(proposed.transfer_syntax[0]))
+        else:
+            answer = negotiate(uid, tuple(map(str, proposed.transfer_syntax)), is_served=service is not None)
+        context = PresentationContext()
+        context.context_id = proposed.context_id
+        context.abstract_syntax = proposed.abstract_syntax
+        context.transfer_syntax = [answer.transfer_syntax_uid]
+        context.result = int(answer.result)
+        requestor = roles.get(uid, DEFAULT_ROLES)
+        context._as_scu, context._as_scp = requestor.scp, requestor.scu  # noqa: SLF001  # where pynetdicom keeps them
+        return context
 
     def _negotiate_roles(self) -> dict[str, Roles]:
         """Answer the proposed roles; those of each SOP class that had a proposal."""
@@ -88,16 +107,3 @@ class Negotiation(ACSE):
             answer.sop_class_uid, answer.service_class_application_information = uid, flags
             self.acceptor.add_negotiation_item(answer)
         return agreed
-
-
-def _answered(proposed: PresentationContext, services: Services, roles: Mapping[str, Roles]) -> PresentationContext:
-    uid = str(proposed.abstract_syntax)
-    answer = negotiate(uid, tuple(map(str, proposed.transfer_syntax)), is_served=services.of(uid) is not None)
-    context = PresentationContext()
-    context.context_id = proposed.context_id
-    context.abstract_syntax = proposed.abstract_syntax
-    context.transfer_syntax = [answer.transfer_syntax_uid]
-    context.result = int(answer.result)
-    requestor = roles.get(uid, DEFAULT_ROLES)
-    context._as_scu, context._as_scp = requestor.scp, requestor.scu  # noqa: SLF001  # where pynetdicom keeps them
-    return context

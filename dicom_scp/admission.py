@@ -1,25 +1,25 @@
-"""Who may send, and into which hospital.
+"""Who comes in: the question, and how a no is said.
 
-Law: this package only asks; the answer comes from an `Admission` given by the composition root (the registry, or the
-embedded default below). A refusal is an error of the one tree, and one table makes it an A-ASSOCIATE-RJ.
+Law: this package only asks; the answer comes from an `Admission` given by the composition root, which is the registry.
+A refusal is an error of the one tree, and one table makes it an A-ASSOCIATE-RJ.
 """
 
-from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple, Protocol
 
 from pacs.errors import NotAllowed, NotFound
+from pacs.modalities import Admitted
 
 
 class Admission(Protocol):
-    """The hospital that ``called`` names, when ``calling`` at ``address`` may send to it.
+    """What ``calling`` at ``address`` may do in the hospital that ``called`` names.
 
     AE titles come stripped, addresses as numbers ("10.1.2.3"). Raises NotFound for an unknown called AE title,
     NotAllowed for a calling AE title or address that is not registered, Unavailable when it cannot be known now.
     """
 
-    def __call__(self, calling: str, called: str, address: str) -> str:
-        """The hospital's name."""
+    def __call__(self, calling: str, called: str, address: str) -> Admitted:
+        """The hospital, and the caller's rights and preferences there."""
         ...
 
 
@@ -52,19 +52,3 @@ def numeric_address(address: str) -> str:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(parsed)
-
-
-class LoopbackAdmission:
-    """The embedded default: any calling AE title from this machine, to the hospitals by called AE title."""
-
-    def __init__(self, hospitals: Mapping[str, str]) -> None:
-        self._hospitals = {title.strip(): hospital for title, hospital in hospitals.items()}
-
-    def __call__(self, calling: str, called: str, address: str) -> str:
-        """The hospital of ``called``; raises NotFound, NotAllowed."""
-        hospital = self._hospitals.get(called)
-        if hospital is None:
-            raise NotFound(f"called AE title {called}")
-        if not ip_address(address).is_loopback:
-            raise NotAllowed(f"{calling} at {address}")
-        return hospital

@@ -43,6 +43,7 @@ class Result(IntEnum):
     """Result/Reason of one presentation context (PS3.8 Table 9-18)."""
 
     ACCEPTANCE = 0
+    USER_REJECTION = 1
     ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
     TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 

@@ -5,25 +5,19 @@ first waits k times `PATIENCE`, so that an idler one wins; at its limit it leave
 while and only then rejects. Nobody is refused while any process has room.
 """
 
-import logging
 import select
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-from dicom_scp.admission import LOCAL_LIMIT_EXCEEDED, Admission, Rejection, numeric_address, rejection_for
+from dicom_scp.admission import Admission
 from dicom_scp.association import NETWORK_TIMEOUT, StoreAssociation, application_entity
-from dicom_scp.command_set import StoreRequest
-from dicom_scp.reception import Reception
-from dicom_scp.services import Caller, Service, Services
-from pacs.errors import ArchiveError
-from pacs.model import Source
+from dicom_scp.services import Service, Services
+from dicom_scp.visit import Visit
 from storage.spool import Spool
-
-LOG = logging.getLogger(__name__)
 
 PATIENCE = 0.004  # seconds for each running association
 LONGEST_PATIENCE = 0.1
@@ -31,47 +25,6 @@ PATIENCE_AT_LIMIT = 1.0
 ASSOCIATION_LIMIT = 64  # for each process
 SWITCH_INTERVAL = 0.001  # seconds; receiving threads wait for the disk more than for each other
 _LOOK_AROUND = 0.25  # seconds between looks at ``stop``
-
-
-class Visit:
-    """One association's standing: the hospital it was admitted to, and the source of what it sends."""
-
-    def __init__(self, spool: Spool, admit: Admission, services: Services, is_full: Callable[[], bool]) -> None:
-        self._spool, self._admit, self.services, self._is_full = spool, admit, services, is_full
-        self._hospital = self._calling = self._called = self._address = ""
-        self._source = Source()
-
-    def decide(self, calling: str, called: str, address: str) -> Rejection | None:
-        """Whether the association is rejected, and how."""
-        address = numeric_address(address)
-        if self._is_full():
-            return LOCAL_LIMIT_EXCEEDED
-        try:
-            self._hospital = self._admit(calling, called, address)
-        except Exception as error:  # the edge: the peer must be answered whatever failed
-            LOG.warning("association rejected: %s to %s from %s", calling, called, address)
-            if not isinstance(error, ArchiveError):
-                LOG.exception("admission failed")
-            return rejection_for(error)
-        self._calling, self._called, self._address = calling, called, address
-        host = f"[{address}]" if ":" in address else address
-        self._source = Source(
-            source_application_entity_title=calling,
-            sending_application_entity_title=calling,
-            receiving_application_entity_title=called,
-            source_presentation_address=f"dicom://{host}",
-        )
-        return None
-
-    def caller(self, extended: Mapping[str, bytes]) -> Caller:
-        """Who asks, after `decide` let it in."""
-        return Caller(self._hospital, self._calling, self._called, self._address, extended)
-
-    def receive(self, request: StoreRequest, transfer_syntax_uid: str) -> Reception:
-        """A place for the data set of ``request``."""
-        return Reception(
-            self._spool, self._hospital, request, transfer_syntax_uid=transfer_syntax_uid, source=self._source
-        )
 
 
 class Receiver:
@@ -125,7 +78,7 @@ class Receiver:
         timeout = struct.pack("@ll", NETWORK_TIMEOUT, 0)  # of a blocking call, so that one call reads a whole PDU
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        visit = Visit(self._spool, self._admit, self._services, lambda: len(self._running) > self._limit)
+        visit = Visit(self._spool, self._admit, self._services, lambda _calling: len(self._running) > self._limit)
         association = StoreAssociation(self._entity, connection, host=visit, ended=self._running.discard)
         self._running.add(association)
         association.start()

@@ -9,7 +9,7 @@ import logging
 from dicom_scp.command_set import StoreRequest
 from dicom_scp.negotiation import is_storage
 from dicom_scp.statuses import Status, answer_to
-from pacs.errors import ArchiveError, Unreadable
+from pacs.errors import ArchiveError, NotAllowed, Unreadable
 from pacs.model import Source
 from storage.spool import Spool
 from storage.spool.incoming import Incoming
@@ -21,11 +21,21 @@ class Reception:
     """The data set of one C-STORE request; end with `finish` or `discard`."""
 
     def __init__(
-        self, spool: Spool, hospital: str, request: StoreRequest, *, transfer_syntax_uid: str, source: Source
+        self,
+        spool: Spool,
+        hospital: str,
+        request: StoreRequest,
+        *,
+        transfer_syntax_uid: str,
+        source: Source,
+        is_allowed: bool = True,
     ) -> None:
         self._request = request
         self._incoming: Incoming | None = None
         self._answer = (Status.SUCCESS, "")
+        if not is_allowed:
+            self._fail(NotAllowed("this AE title may not store"))
+            return
         if request.sop_class_uid and not is_storage(request.sop_class_uid):
             self._answer = (Status.SOP_CLASS_NOT_SUPPORTED, "This SOP Class is not stored here.")
             return

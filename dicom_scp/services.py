@@ -12,11 +12,14 @@ from typing import Any
 
 from pynetdicom.events import Event, EventType
 
+from pacs.modalities import ALL_RIGHTS, UTF_8, Right
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, over one association: the hospital it was admitted to, both AE titles, and the address.
 
+    ``rights``, ``transfer_syntaxes`` (wanted, best first) and ``character_set`` (for answers) are the registry's;
     ``extended`` is what both sides agreed on for a SOP class: Service-class-application-information (PS3.7 D.3.3.5).
     """
 
@@ -25,6 +28,9 @@ class Caller:
     called: str
     address: str
     extended: Mapping[str, bytes] = field(default_factory=dict)
+    rights: frozenset[Right] = ALL_RIGHTS
+    transfer_syntaxes: tuple[str, ...] = ()
+    character_set: str = UTF_8
 
 
 Handler = Callable[[Event, Caller], Any]
@@ -34,12 +40,12 @@ Handler = Callable[[Event, Caller], Any]
 class Service:
     """SOP classes that are served together, and who answers their requests.
 
-    ``right`` is what the registry must grant for it (store, query, retrieve, commit); ``extended`` the flags of SOP
-    Class Extended Negotiation that the service understands, one byte each; with ``as_scu`` the archive is also the SCU
-    of these classes on an association that the peer opened as their SCP (PS3.7 D.3.3.4).
+    ``right`` is what the registry must grant for it: without, its presentation contexts are rejected. ``extended`` are
+    the flags of SOP Class Extended Negotiation that the service understands, one byte each; with ``as_scu`` the archive
+    is also the SCU of these classes on an association that the peer opened as their SCP (PS3.7 D.3.3.4).
     """
 
-    right: str
+    right: Right
     abstract_syntaxes: tuple[str, ...]
     handlers: Mapping[EventType, Handler]
     extended: bytes = b""

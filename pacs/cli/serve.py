@@ -65,9 +65,9 @@ def receive(data: Data = None) -> None:
             _supervise(settings, lambda ready: _receivers(ready, listener))
         return
     from dicom_scp.receiver import run_receiver
-    from pacs.cli.admission import RegistryAdmission
     from pacs.cli.services import services
     from storage.archive import open_archive
+    from storage.registry import Registry
 
     start_logging()
     stop = _stop_event()
@@ -75,9 +75,9 @@ def receive(data: Data = None) -> None:
         given or bind_listener(settings.dicom_host, settings.dicom_port) as listener,
         database(settings) as ready,
         open_archive(ready) as archive,
+        Registry(archive.index, trust_local=ready.trust_local) as registry,
     ):
-        admit = RegistryAdmission(archive.index, trust_local=ready.trust_local)
-        run_receiver(listener, opened_spool(ready), admit, stop, services=services(archive, ready))
+        run_receiver(listener, opened_spool(ready), registry.admit, stop, services=services(archive, ready))
 
 
 def ingest(data: Data = None) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import build_context
 
-from dicom_scp.admission import Admission, LoopbackAdmission
+from dicom_scp.admission import Admission
 from dicom_scp.listener import bind_listener
 from dicom_scp.receiver import run_receiver
 from pacs.file_meta import read_file_meta
+from pacs.modalities import Roster
 from storage.spool import Spool
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -83,7 +85,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         listener = bind_listener("127.0.0.1", 0)
         folder = tmp_path / f"data{len(started)}"
         spool = Spool(folder, free_floor=free_floor)
-        admit = admit or LoopbackAdmission({"PACS": "default"})
+        admit = admit or partial(Roster({"PACS": "default"}).admit, trust_local=True)
         stop = threading.Event()
 
         def run() -> None:

@@ -23,11 +23,12 @@ PROCESS = """
 import os, signal, socket, sys, threading
 from pathlib import Path
 from dicom_scp.receiver import run_receiver
+from pacs.modalities import Admitted
 from storage.spool import Spool
 
 def admit(calling, called, address):
     print(os.getpid(), flush=True)
-    return "default"
+    return Admitted("default")
 
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

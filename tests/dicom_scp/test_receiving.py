@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pydicom
 import pytest
 from pynetdicom.pdu_primitives import P_DATA
 
-from dicom_scp.admission import LoopbackAdmission
 from dicom_scp.sender import send
+from dicom_scp.services import Service
 from pacs.errors import NotAllowed, Unavailable
 from pacs.file_meta import read_file_meta
+from pacs.modalities import Admitted, Right, Roster
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -251,7 +253,7 @@ def test_wrong_called_title_is_rejected(receiver: Any) -> None:
 def test_rejections_of_the_registry(start: Any) -> None:
     """Unknown calling titles and a registry that is away are told apart: the second is worth another try."""
 
-    def admit(calling: str, called: str, address: str) -> str:
+    def admit(calling: str, called: str, address: str) -> Admitted:
         assert (called, address) == ("PACS", "127.0.0.1")
         if calling == "DOWN":
             raise Unavailable
@@ -260,6 +262,26 @@ def test_rejections_of_the_registry(start: Any) -> None:
     receiver = start(admit=admit)
     assert rejected(receiver.associate(calling="NOBODY")) == (1, 1, 3)
     assert rejected(receiver.associate(calling="DOWN")) == (2, 3, 1)
+
+
+def test_who_may_not_store_is_told_so(start: Any, store: Any, pydicom_file: Any, data_set_of: Any) -> None:
+    """A workstation without the right gets 0x0124 for its instance, which is not kept; the association goes on."""
+    receiver = start(admit=lambda *_: Admitted("default", frozenset({Right.QUERY})))
+    peer = receiver.associate((CT, [EXPLICIT_LE]), (VERIFICATION, [EXPLICIT_LE]))
+    response = store(peer, data_set_of(pydicom_file("CT_small.dcm")), sop_class=CT, sop_instance=CT_SMALL)
+    assert response.Status == 0x0124
+    assert receiver.instances() == receiver.half_received() == []
+    assert peer.send_c_echo().Status == 0
+
+
+def test_services_without_the_right_are_rejected(start: Any) -> None:
+    """A presentation context of a service that the caller may not use is rejected by the user, not called unknown."""
+    worklist, find = "1.2.840.10008.5.1.4.31", "1.2.840.10008.5.1.4.1.2.2.1"
+    services = [Service(Right.WORKLIST, (worklist,), {}), Service(Right.QUERY, (find,), {})]
+    receiver = start(admit=lambda *_: Admitted("default", frozenset({Right.QUERY})), services=services)
+    peer = receiver.associate((worklist, [EXPLICIT_LE]), (find, [EXPLICIT_LE]))
+    assert [cx.abstract_syntax for cx in peer.accepted_contexts] == [find]
+    assert [(cx.abstract_syntax, cx.result) for cx in peer.rejected_contexts] == [(worklist, 1)]
 
 
 def test_beyond_the_limit_is_transient(start: Any) -> None:
@@ -306,7 +328,7 @@ def test_other_hospital_has_its_own_spool(
     start: Any, store: Any, pydicom_file: Any, data_set_of: Any, tmp_path: Path
 ) -> None:
     """The called AE title decides whose instance it is."""
-    receiver = start(admit=LoopbackAdmission({"PACS": "default", "TINH2": "tinh2"}))
+    receiver = start(admit=partial(Roster({"PACS": "default", "TINH2": "tinh2"}).admit, trust_local=True))
     peer = receiver.associate(called="TINH2")
     assert store(peer, data_set_of(pydicom_file("CT_small.dcm")), sop_class=CT, sop_instance=CT_SMALL).Status == 0
     assert receiver.instances() == []

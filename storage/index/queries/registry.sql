@@ -24,15 +24,24 @@ SELECT hospital, ae_title, title FROM registry.hospital ORDER BY hospital
 SELECT schema_name, role_name FROM registry.hospital WHERE hospital = %(hospital)s
 
 -- modalities
--- Lists the admission list: which AE title may send from which address to which hospital.
-SELECT hospital, ae_title, host(address) FROM registry.modality ORDER BY hospital, ae_title, address
+-- Lists every modality that a hospital knows; an address without a mask is one host's.
+SELECT hospital, ae_title, abbrev(address), port, tls, rights, transfer_syntaxes, character_set, note
+FROM registry.modality ORDER BY hospital, ae_title, address
 
--- admit_modality
--- Adds a modality to the admission list; repeating it changes nothing.
-INSERT INTO registry.modality (hospital, ae_title, address)
-VALUES (%(hospital)s, %(ae_title)s, %(address)s) ON CONFLICT DO NOTHING
+-- put_modality
+-- Registers a modality, or changes what is registered of this AE title at this address.
+INSERT INTO registry.modality
+    (hospital, ae_title, address, port, tls, rights, transfer_syntaxes, character_set, note)
+VALUES (
+    %(hospital)s, %(ae_title)s, %(address)s, %(port)s, %(tls)s, %(rights)s, %(transfer_syntaxes)s, %(character_set)s,
+    %(note)s
+)
+ON CONFLICT (hospital, ae_title, address) DO UPDATE SET
+    port = excluded.port, tls = excluded.tls, rights = excluded.rights,
+    transfer_syntaxes = excluded.transfer_syntaxes, character_set = excluded.character_set, note = excluded.note
 
--- dismiss_modality
--- Takes a modality off the admission list.
+-- drop_modality
+-- Forgets a modality at one address, or at all.
 DELETE FROM registry.modality
-WHERE hospital = %(hospital)s AND ae_title = %(ae_title)s AND address = %(address)s
+WHERE hospital = %(hospital)s AND ae_title = %(ae_title)s
+    AND (%(address)s::inet IS NULL OR address = %(address)s::inet)
