@@ -60,7 +60,7 @@ def decode_htj2k(codestream: bytes, *, reduce: int = 0) -> Samples:
 
     A whole frame must be sound: pixels made up in place of damaged ones must not reach a screen.
     """
-    return np.asarray(imagecodecs.htj2k_decode(codestream, skipres=reduce or None, resilient=reduce > 0))
+    return np.asarray(imagecodecs.htj2k_decode(codestream, planar=False, skipres=reduce or None, resilient=reduce > 0))
 
 
 def decode_proof(codestream: bytes) -> Samples:

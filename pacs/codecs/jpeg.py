@@ -64,11 +64,16 @@ def _frame_header(process: int, body: bytes, *, jfif: bool, adobe_transform: int
     return JpegHeader(process, precision, rows, columns, component_ids, len(sampling) > 1, jfif, adobe_transform)
 
 
+def is_lossless(header: JpegHeader) -> bool:
+    """Whether this is lossless JPEG, whose components are never transformed by the codec."""
+    return header.process == _LOSSLESS
+
+
 def is_ybr(header: JpegHeader, photometric: str) -> bool:
     """Whether three components are luminance and chrominance, from the strongest evidence to the weakest."""
     if header.adobe_transform is not None:
         return header.adobe_transform == 1
-    if header.process == _LOSSLESS:
+    if is_lossless(header):
         return photometric.startswith("YBR")
     if header.subsampled or header.jfif:
         return True

@@ -33,12 +33,12 @@ def reason_to_keep(data_set: DataSet, image: ImageDescription | None, syntax: Tr
         return "deflated data set"
     if pixels.undefined or pixels.fragments:
         return "encapsulated pixels in a native transfer syntax"
-    if image.bits_stored < image.bits_allocated and _has_overlay_in_cells(data_set):
+    if image.bits_stored < image.bits_allocated and has_overlay_in_cells(data_set):
         return "overlay in the pixel cells"
     return _reason_of_pixels(image)
 
 
-def _has_overlay_in_cells(data_set: DataSet) -> bool:
+def has_overlay_in_cells(data_set: DataSet) -> bool:
     """Overlays in unused bits (retired, PS3.3 C.9.2 of 2004): a viewer finds them in native cells only."""
     positions = (data_set.integer(group << 16 | 0x0102) for group in range(0x6000, 0x6020, 2))
     return any(positions)

@@ -97,6 +97,13 @@ class Archive:
         """The data set as received, byte for byte; raises Damaged when that is not what comes out."""
         return read.received(self._stores, hospital, stored)
 
+    def converted(self, hospital: str, stored: StoredInstance, transfer_syntax_uid: str) -> bytes:
+        """A Part 10 file in this transfer syntax, exact; the very bytes received when it came in it.
+
+        Raises NotAcceptable when it cannot be had in it (`pacs.transcode.CONVERTIBLE` says what may be tried).
+        """
+        return read.converted(self._stores, hospital, stored, transfer_syntax_uid)
+
     def frame(self, hospital: str, stored: StoredInstance, number: int, *, reduce: int | None = None) -> bytes:
         """Frame ``number``, counted from 1, as stored, its fragments joined; raises NotFound when there is none.
 

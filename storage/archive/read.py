@@ -12,10 +12,10 @@ from functools import partial
 from pacs.codecs.htj2k import prefix_length
 from pacs.dataset import DataSet, read_data_set
 from pacs.errors import Damaged
-from pacs.file_meta import read_file_meta
+from pacs.file_meta import file_meta, read_file_meta
 from pacs.frames import frame_span, join_fragments
-from pacs.model import StoredInstance
-from pacs.transcode import restore
+from pacs.model import Source, StoredInstance
+from pacs.transcode import convert, restore
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
 from storage.archive.stores import Stores, envelope_of, part10_of
 from storage.index.reading import MetadataPlace, metadata_places
@@ -42,6 +42,22 @@ def received(stores: Stores, hospital: str, stored: StoredInstance) -> bytes:
     if hashlib.sha256(data).hexdigest() != stored.digest:
         raise Damaged(f"instance {stored.identity.sop_instance_uid}")
     return data
+
+
+def converted(stores: Stores, hospital: str, stored: StoredInstance, transfer_syntax_uid: str) -> bytes:
+    """A Part 10 file in the transfer syntax asked for: as stored, as received, or converted; raises NotAcceptable.
+
+    Native transfer syntaxes are made from what was received, so that planes and unused bits are as they came.
+    """
+    uid = transfer_syntax_uid
+    if uid == stored.transfer_syntax_uid:
+        return part10(stores, hospital, stored)
+    native = not TRANSFER_SYNTAXES[uid].encapsulated if uid in TRANSFER_SYNTAXES else False
+    if uid != stored.received_transfer_syntax_uid and not native:
+        return convert(part10(stores, hospital, stored), uid)
+    identity = stored.identity
+    meta = file_meta(identity.sop_class_uid, identity.sop_instance_uid, stored.received_transfer_syntax_uid, Source())
+    return convert(meta + received(stores, hospital, stored), uid)
 
 
 def frame(stores: Stores, hospital: str, stored: StoredInstance, number: int, *, reduce: int | None) -> bytes:
