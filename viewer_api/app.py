@@ -21,6 +21,7 @@ from storage.spool import Spool
 from viewer_api import documentation, health, iiif, pages, session, sign_in, viewer
 from viewer_api.dicomweb import frames, rendered, retrieve, search, store
 from viewer_api.dicomweb.addresses import ROOT
+from viewer_api.ohif.page import ohif
 from viewer_api.problems import answer_with_problems
 from viewer_api.rendering import Renderer
 from viewer_api.security import SecurityHeaders
@@ -76,6 +77,7 @@ def create_app(settings: Settings, archive: Archive, spool: Spool, access: Acces
         documentation.router,
         viewer.router,
         pages.router,
+        ohif(),
     ):
         app.include_router(router)
     app.mount("/static", GZipMiddleware(Assets(HERE / "static", max_age=0)))

@@ -69,6 +69,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "no_picture": ("Không có hình để xem", "No picture to show"),
     "back_to_list": ("Về danh sách", "Back to the list"),
     "back_to_study": ("Về ca chụp", "Back to the study"),
+    "open_in_ohif": ("Mở trong OHIF", "Open in OHIF"),
     "sign_in": ("Đăng nhập", "Sign in"),
     "sign_in_lead": ("Bạn cần một đường dẫn đăng nhập.", "You need a sign-in link."),
     "sign_in_link": (
