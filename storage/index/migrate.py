@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 import migrations
 from pacs.errors import InvalidRequest, Misconfigured, Unavailable
+from storage.index import jobs
 from storage.index.statements import STATEMENTS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def migrate(database_url: str, *, ae_title: str = "PACS") -> None:
     with _alone(database_url) as guard:
         guard.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(REGISTRY)))
         upgrade(database_url, REGISTRY, kind="registry")
+        jobs.bring_up(guard)
         hospitals = guard.execute(STATEMENTS["hospital_schemas"]).fetchall()
         if not hospitals:
             _make_hospital(guard, "default", ae_title=ae_title, title="")
