@@ -32,6 +32,7 @@ STATUSES: dict[type[errors.ArchiveError], Status] = {
     errors.Unavailable: Status.OUT_OF_RESOURCES,
     errors.NotFound: Status.PROCESSING_FAILURE,
     errors.InvalidRequest: Status.PROCESSING_FAILURE,
+    errors.TooBroad: Status.PROCESSING_FAILURE,
     errors.NotAcceptable: Status.PROCESSING_FAILURE,
     errors.NotRenderable: Status.PROCESSING_FAILURE,
     errors.NotSignedIn: Status.NOT_AUTHORIZED,

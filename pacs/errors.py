@@ -38,6 +38,10 @@ class InvalidRequest(ArchiveError):
     """The request does not make sense."""
 
 
+class TooBroad(ArchiveError):
+    """The search would have to look at too much; please narrow it, by a date, a patient or a study."""
+
+
 class NotAcceptable(ArchiveError):
     """None of the acceptable media types can be given for this."""
 

@@ -34,6 +34,7 @@ class Settings:
     pack_quiet: float = 1.0
     pack_age: float = 5.0
     cache_bytes: int = 10240 * MIB
+    search_seconds: float = 10.0  # after that, a search is told to be narrower
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **given: Any) -> "Settings":

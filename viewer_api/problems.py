@@ -24,6 +24,7 @@ from pacs.errors import (
     NotRenderable,
     NotSignedIn,
     OutOfResources,
+    TooBroad,
     Unavailable,
     Unidentified,
     Unreadable,
@@ -39,6 +40,7 @@ STATUS: Mapping[type[ArchiveError], int] = {
     OutOfResources: 503,  # PS3.18 Table 8.5-1: busy, repeat later
     NotFound: 404,
     InvalidRequest: 400,
+    TooBroad: 413,  # PS3.18 Table 10.6.3-1: a narrower query may be answered
     NotAcceptable: 406,
     NotRenderable: 406,  # PS3.18 10.4: no rendered representation exists
     NotSignedIn: 401,

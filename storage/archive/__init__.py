@@ -6,6 +6,7 @@ never a driver. Every method takes the hospital first, and nothing here crosses 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from pacs.dataset import DataSet
 from pacs.model import StoredInstance
@@ -23,7 +24,7 @@ from storage.archive.verify import Damage, Progress, Verification, verify
 from storage.cache import PackCache
 from storage.index import Index
 from storage.index.reading import stored_instances
-from storage.index.search import SearchResult, search
+from storage.index.search import SearchResult, find, search
 from storage.index.writing import Known, known
 from storage.objects import open_objects
 
@@ -70,8 +71,15 @@ class Archive:
         return store(self._stores, hospital, batch)
 
     def search(self, hospital: str, query: Query) -> SearchResult:
-        """One page of studies, series or instances as DICOM JSON, without Retrieve URL."""
+        """One page of patients, studies, series or instances as DICOM JSON, without Retrieve URL; raises TooBroad."""
         return search(self._stores.index, hospital, query)
+
+    def find(self, hospital: str, query: Query) -> Iterator[dict[str, Any]]:
+        """All patients, studies, series or instances that match, whatever the query's limit and offset say.
+
+        Rows are fetched a page at a time as they are asked for; raises TooBroad when a page takes too long.
+        """
+        return find(self._stores.index, hospital, query)
 
     def instances(
         self, hospital: str, study: str, series: str | None = None, instance: str | None = None
@@ -138,5 +146,5 @@ def open_archive(settings: Settings) -> Iterator[Archive]:
     work.mkdir(parents=True, exist_ok=True)
     clear_work(work)
     cache = PackCache(objects, settings.data / "cache", limit_bytes=settings.cache_bytes)
-    with Index(settings.database_url) as index:
+    with Index(settings.database_url, search_seconds=settings.search_seconds) as index:
         yield Archive(Stores(index, objects, cache, work))

@@ -20,8 +20,9 @@ PATIENCE = 5.0  # seconds to wait for a connection before the database counts as
 class Index:
     """The rows of the archive in one PostgreSQL database."""
 
-    def __init__(self, database_url: str, *, connections: int = 16) -> None:
+    def __init__(self, database_url: str, *, connections: int = 16, search_seconds: float = 10.0) -> None:
         self.database_url = database_url
+        self.search_seconds = search_seconds  # that one search may take
         self._roles: dict[str, tuple[str, str]] = {}
         self._pool = ConnectionPool(
             database_url,

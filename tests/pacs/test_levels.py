@@ -67,6 +67,9 @@ RETURNED: dict[Level, set[str]] = {
 }
 
 COMPUTED = {
+    "NumberOfPatientRelatedStudies",
+    "NumberOfPatientRelatedSeries",
+    "NumberOfPatientRelatedInstances",
     "ModalitiesInStudy",
     "NumberOfStudyRelatedSeries",
     "NumberOfStudyRelatedInstances",

@@ -113,6 +113,7 @@ def test_fields_are_asked_for_one_by_one_in_lists_or_all() -> None:
     [
         ("study", "NoSuchAttribute", "x"),
         ("study", "99999999", "x"),
+        ("hospital", "PatientName", "x"),
         ("study", "PatientBirthName", "x"),
         ("study", "SOPInstanceUID", "1.2"),
         ("series", "InstanceNumber", "1"),
@@ -126,10 +127,9 @@ def test_fields_are_asked_for_one_by_one_in_lists_or_all() -> None:
         ("study", "limit", "ten"),
         ("study", "offset", "²"),
         ("study", "fuzzymatching", "perhaps"),
-        ("study", "emptyvaluematching", "true"),
         ("study", "includefield", "NoSuchAttribute"),
         ("study", "PatientName", "x" * 2000),
-        ("patient", "PatientName", "x"),
+        ("study", "emptyvaluematching", "perhaps"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(level: str, name: str, value: str) -> None:

@@ -1,17 +1,19 @@
 """Searches over real rows: every kind of matching, order, pages, what an answer holds."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+import psycopg
 import pytest
 
-from pacs.errors import InvalidRequest
+from pacs.errors import InvalidRequest, TooBroad
 from pacs.model import Location, ManifestEntry
 from pacs.query import parse_query
 from pacs.rows import rows_of
 from storage.index import Index
-from storage.index.search import SearchResult, search
+from storage.index.search import SearchResult, find, search
 from storage.index.writing import Filed, Pack, add_instances, add_pack
 from storage.packs import Member
 
@@ -278,3 +280,54 @@ def test_a_search_that_the_index_cannot_compare_is_refused(index: Index) -> None
     broken = type(query.matches[0])(query.matches[0].attribute, "exact", ("\0",))
     with pytest.raises(InvalidRequest):
         search(index, HOSPITAL, type(query)("study", (broken,), (), False, 1, 0, False))
+
+
+def test_patients_are_found_with_what_is_theirs(people: Index) -> None:
+    """A patient has the attributes of the first study and counts over all of them (PS3.4 C.6.1.1.2)."""
+    file(people, filed(2, study="1.9", series="1.9.1", received_at=99, _00100010="Other", _00100020="P1"))
+    (item,) = ask(people, "patient", ("PatientName", "van a"), ("NumberOfPatientRelatedStudies", "")).items
+    assert item["00100020"]["Value"] == ["P1"]
+    assert item["00100010"]["Value"] == [{"Alphabetic": "Nguyễn^Văn A"}]
+    assert item["00201200"]["Value"] == [2]
+    assert "00080020" not in item
+    (item,) = ask(people, "patient", ("PatientID", "P1"), ("includefield", "all")).items
+    assert [item[tag]["Value"] for tag in ("00201200", "00201202", "00201204")] == [[2], [2], [2]]
+
+
+@pytest.mark.parametrize("level", ["patient", "study", "series", "instance"])
+def test_everything_is_found_page_by_page(index: Index, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    """Going on behind the last row neither repeats nor skips, whatever has no date, time or number."""
+    monkeypatch.setattr("storage.index.search.PAGE", 2)
+    for number, (day, series_number) in enumerate(
+        [("20240101", 1), ("", None), ("20240101", None), ("20240102", 2), ("20240101", 1)]
+    ):
+        for series in (1, 2):
+            file(
+                index,
+                filed(
+                    number + series,
+                    study=f"1.{number}",
+                    series=f"1.{number}.{series}",
+                    _00080020=day,
+                    _00200011=series_number,
+                    _00100020=f"P{number}",
+                ),
+            )
+    whole = ask(index, level).items
+    assert list(find(index, HOSPITAL, parse_query(level, [("limit", "1")]))) == whole
+    first = ask(index, level, ("limit", "3"))
+    second = search(index, HOSPITAL, replace(parse_query(level, []), after=first.last))
+    assert first.items + second.items == whole
+    assert second.last == ()
+
+
+def test_a_search_that_takes_too_long_is_told_to_be_narrower(database: str) -> None:
+    """A search waits and works only so long; then it says so, and the archive goes on."""
+    with Index(database, search_seconds=0.05) as index:
+        with psycopg.connect(database) as other:
+            other.execute("LOCK TABLE h_default.study")
+            with pytest.raises(TooBroad):
+                ask(index, "study")
+            with pytest.raises(TooBroad):
+                list(find(index, HOSPITAL, parse_query("study", [])))
+        assert ask(index, "study").items == []
