@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacs.names import fold, fold_pattern
+from pacs.names import fold, fold_pattern, to_ascii
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,10 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 def test_folding_ignores_normalisation(text: str) -> None:
     """Composed and decomposed spellings are one name."""
     assert fold(unicodedata.normalize("NFC", text)) == fold(unicodedata.normalize("NFD", text))
+
+
+def test_letters_lose_their_marks_for_devices_that_have_none() -> None:
+    """A worklist for an old scanner says the name that its keyboard would type, in the same case."""
+    assert to_ascii("NGUYỄN^Văn Đức") == "NGUYEN^Van Duc"
+    assert to_ascii(unicodedata.normalize("NFD", "Trần Thị Bưởi")) == "Tran Thi Buoi"
+    assert to_ascii("山田＼") == "???"
