@@ -112,7 +112,9 @@ class Worker:
         with ThreadPoolExecutor(THREADS) as pool:
             received, failed = self._each(claim, pool, _open(claim), [(digest, digest) for digest in digests])
             known = self._archive.known(claim.hospital, [one.identity.sop_instance_uid for one in received])
-            old = {one.digest for one in received if one.digest in known.kept.get(one.identity.sop_instance_uid, ())}
+            old = {
+                one.digest for one in received if known.has(one.identity.sop_instance_uid, one.digest, one.received_at)
+            }
             claim.drop(old)
             new = [(one.digest, one) for one in received if one.digest not in old]
             prepared, failed_too = self._each(claim, pool, prepare, new)

@@ -13,6 +13,8 @@ from pacs.model import StoredInstance
 from pacs.query import Query
 from pacs.settings import MIB, Settings
 from storage.archive import read
+from storage.archive.compact import Compaction, compact
+from storage.archive.delete import Actor, delete, undelete
 from storage.archive.headers import HeaderCache
 from storage.archive.prepare import Prepared
 from storage.archive.rebuild import Progress as RebuildProgress
@@ -29,7 +31,9 @@ from storage.index.writing import Known, known
 from storage.objects import open_objects
 
 __all__ = [
+    "Actor",
     "Archive",
+    "Compaction",
     "Damage",
     "Known",
     "Outcome",
@@ -130,6 +134,18 @@ class Archive:
     def rebuild_index(self, hospital: str, progress: RebuildProgress) -> Rebuilt:
         """Restore an empty hospital's rows from its packs; ``progress`` gets the packs so far."""
         return rebuild_index(self._stores, hospital, progress)
+
+    def delete(self, hospital: str, study: str, series: str | None, instance: str | None, *, by: Actor) -> int:
+        """Delete a study, series or instance, restorably; how many instances. Raises NotFound."""
+        return delete(self._stores, hospital, study, series, instance, by=by)
+
+    def undelete(self, hospital: str, study: str, series: str | None, instance: str | None, *, by: Actor) -> int:
+        """Restore what was deleted of a study, series or instance; how many data sets. Raises NotFound."""
+        return undelete(self._stores, hospital, study, series, instance, by=by)
+
+    def compact(self, hospital: str, *, grace: float, quiet: float, pack_bytes: int) -> Compaction:
+        """Drop bytes deleted ``grace`` seconds ago, join small packs of series ``quiet`` for so many seconds."""
+        return compact(self._stores, hospital, grace=grace, quiet=quiet, pack_bytes=pack_bytes)
 
     def sweep(self, hospital: str, *, min_age: float = DAY) -> list[str]:
         """Remove packs that nothing references and that are ``min_age`` seconds old; gives their keys."""

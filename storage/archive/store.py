@@ -60,9 +60,10 @@ def plan(batch: Iterable[Prepared], there: Known) -> Plan:
     for one in sorted(batch, key=lambda one: (one.entry.received_at, one.entry.digest)):
         uid, digest = one.entry.sop_instance_uid, one.entry.digest
         digests = kept.setdefault(uid, set())
-        if digest in digests:
+        if digest in digests or there.has(uid, digest, one.entry.received_at):
             old.add(digest)
-        elif not digests:
+            continue
+        if not digests:
             fresh[uid] = one
         else:
             pack = next((pack for pack in conflicts if uid not in pack), None)
@@ -105,18 +106,19 @@ def store(stores: Stores, hospital: str, batch: Sequence[Prepared]) -> Outcome:
 
 def _store(stores: Stores, hospital: str, planned: Plan) -> None:
     groups = [("packs", planned.fresh), *(("conflicts", group) for group in planned.conflicts)]
-    written = [(kind, group, _put(stores, hospital, kind, group)) for kind, group in groups if group]
+    written = [(kind, group, put_pack(stores, hospital, kind, group)) for kind, group in groups if group]
     if not written:
         return
     with stores.index.transaction(hospital) as connection:
         for kind, group, pack in written:
             pack_pk = add_pack(connection, Pack(pack.key, pack.size, pack.metadata))
-            _check_presence(stores, hospital, pack)
+            check_presence(stores, hospital, pack)
             add = add_instances if kind == "packs" else add_conflicts
             add(connection, pack_pk, _filed(group, pack))
 
 
-def _put(stores: Stores, hospital: str, kind: str, group: Sequence[Prepared]) -> PackFile:
+def put_pack(stores: Stores, hospital: str, kind: str, group: Sequence[Prepared]) -> PackFile:
+    """Write instances as one pack and put it into the object store; kind: "packs" or "conflicts"."""
     with _temporary(stores.work) as path:
         pack = write_pack(path, [(one.entry, one.compressed, one.metadata) for one in group], kind=kind)
         key = object_key(hospital, pack.key)
@@ -125,7 +127,8 @@ def _put(stores: Stores, hospital: str, kind: str, group: Sequence[Prepared]) ->
     return pack
 
 
-def _check_presence(stores: Stores, hospital: str, pack: PackFile) -> None:
+def check_presence(stores: Stores, hospital: str, pack: PackFile) -> None:
+    """See, after `add_pack`, that no sweep took the pack away between; Raced when one did."""
     try:
         size = stores.objects.size(object_key(hospital, pack.key))
     except NotFound:

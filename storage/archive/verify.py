@@ -57,7 +57,7 @@ def verify(stores: Stores, hospital: str, progress: Progress) -> Verification:
 
 def _damages(stores: Stores, hospital: str, key: str, size: int, stored: list[StoredInstance]) -> Iterator[Damage]:
     try:
-        with _opened(stores, hospital, key, size) as file:
+        with opened_pack(stores, hospital, key, size) as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != Path(key).stem:
                 yield Damage(key, "", "the pack's SHA-256 is not that of its key")
             for one in stored:
@@ -90,7 +90,7 @@ def _reason(file: BufferedReader, stored: StoredInstance) -> str:
 
 
 @contextmanager
-def _opened(stores: Stores, hospital: str, key: str, size: int) -> Iterator[BufferedReader]:
+def opened_pack(stores: Stores, hospital: str, key: str, size: int) -> Iterator[BufferedReader]:
     """The pack as a local file: itself when the store is a folder, otherwise a copy for the time being."""
     full_key = object_key(hospital, key)
     local = stores.objects.local_path(full_key)

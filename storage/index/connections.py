@@ -6,13 +6,15 @@ search path for exactly that transaction; a forgotten WHERE then still sees one 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Self, TypeAlias
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pacs.errors import InvalidRequest, NotFound, Unavailable
 from storage.index.statements import STATEMENTS
+
+Connection: TypeAlias = psycopg.Connection  # what the archive hands from one statement of a transaction to the next
 
 PATIENCE = 5.0  # seconds to wait for a connection before the database counts as unavailable
 

@@ -39,19 +39,19 @@ def stored_instances(
     index: Index, hospital: str, study: str | None, series: str | None = None, instance: str | None = None
 ) -> list[StoredInstance]:
     """The instances of a study, of one of its series, or one, in reading order. Raises NotFound when there is none."""
-    query, values = _within("stored_instances", study, series, instance)
+    query, values = within("stored_instances", study, series, instance)
     with index.transaction(hospital) as connection, connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query, values).fetchall()
     if not rows:
         raise NotFound("study, series or instance")
-    return [_stored(row) for row in rows]
+    return [stored_of(row) for row in rows]
 
 
 def metadata_places(
     index: Index, hospital: str, study: str, series: str | None = None, instance: str | None = None
 ) -> list[MetadataPlace]:
     """The same instances in the same order, as places of their metadata. Raises NotFound when there is none."""
-    query, values = _within("metadata_places", study, series, instance)
+    query, values = within("metadata_places", study, series, instance)
     with index.transaction(hospital) as connection:
         rows = connection.execute(query, values).fetchall()
     if not rows:
@@ -87,7 +87,7 @@ def instances_of_pack(index: Index, hospital: str, pack_key: str) -> list[Stored
     with index.transaction(hospital) as connection, connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query, {"pack_key": pack_key}).fetchall()
         rows += cursor.execute(STATEMENTS["conflicts_of_pack"], {"pack_key": pack_key}).fetchall()
-    return [_stored(row) for row in rows]
+    return [stored_of(row) for row in rows]
 
 
 def is_empty(index: Index, hospital: str) -> bool:
@@ -96,16 +96,17 @@ def is_empty(index: Index, hospital: str) -> bool:
         return bool(connection.execute(STATEMENTS["is_empty"]).fetchall()[0][0])
 
 
-def _within(
+def within(
     statement: str, study: str | None, series: str | None, instance: str | None
 ) -> tuple[Composed, dict[str, str | None]]:
+    """A statement over the levels, limited to these UIDs and in reading order, with its values."""
     values = {"study": study, "series": series, "instance": instance}
     given = [condition for condition, value in zip(_CONDITIONS, values.values(), strict=True) if value is not None]
     parts = [STATEMENTS[statement], SQL("WHERE"), SQL(" AND ").join(given), STATEMENTS["in_reading_order"]]
     return SQL("\n").join(parts), values
 
 
-def _stored(row: dict[str, Any]) -> StoredInstance:
+def stored_of(row: dict[str, Any]) -> StoredInstance:
     """A row's columns have the names of the values' fields."""
     values = {**row, "digest": row["digest"].hex(), "frames": unpack_frames(row["frames"])}
     identity = Identity(**{name: values.pop(name) for name in _IDENTITY})

@@ -37,6 +37,15 @@ class Known:
 
     instances: Mapping[str, str]
     kept: Mapping[str, frozenset[str]]  # instances and conflicts
+    deleted: Mapping[tuple[str, str], tuple[tuple[int, int], ...]]  # by UID and digest: when received, when deleted
+
+    def has(self, sop_instance_uid: str, digest: str, received_at: int) -> bool:
+        """Whether an instance received then needs no storing: it is kept, or it came before its deletion.
+
+        Without the latter, what a crash left in the spool would come back after it was deleted.
+        """
+        gone = self.deleted.get((sop_instance_uid, digest), ())
+        return digest in self.kept.get(sop_instance_uid, ()) or any(received_at <= at for _, at in gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,16 @@ def known(connection: psycopg.Connection, sop_instance_uids: Iterable[str]) -> K
     """What is kept under these UIDs."""
     instances: dict[str, str] = {}
     digests: dict[str, set[str]] = defaultdict(set)
+    deleted: dict[tuple[str, str], tuple[tuple[int, int], ...]] = defaultdict(tuple)
     parameters = {"sop_instance_uids": sorted(set(sop_instance_uids))}
-    for uid, digest, is_instance in connection.execute(STATEMENTS["known_digests"], parameters):
+    for uid, digest, state, received_at, deleted_at in connection.execute(STATEMENTS["known_digests"], parameters):
+        if state == "deleted":
+            deleted[uid, digest.hex()] += ((received_at, deleted_at),)
+            continue
         digests[uid].add(digest.hex())
-        if is_instance:
+        if state == "instance":
             instances[uid] = digest.hex()
-    return Known(instances, {uid: frozenset(found) for uid, found in digests.items()})
+    return Known(instances, {uid: frozenset(found) for uid, found in digests.items()}, dict(deleted))
 
 
 def add_pack(connection: psycopg.Connection, pack: Pack) -> int:
@@ -96,9 +109,11 @@ def drop_pack(connection: psycopg.Connection, pack_pk: int) -> None:
     connection.execute(STATEMENTS["drop_pack"], {"pack_pk": pack_pk})
 
 
-def add_instances(connection: psycopg.Connection, pack_pk: int, filed: Sequence[Filed]) -> None:
-    """File the instances of one pack. Raises Raced when one of their UIDs was taken meanwhile."""
-    ordered = sorted(filed, key=lambda one: (one.entry.received_at, one.entry.sop_instance_uid))
+def describe(connection: psycopg.Connection, ordered: Sequence[Filed]) -> tuple[list[int], list[int]]:
+    """Add the patients, studies and series of instances in order of receipt; gives each one's study and series row.
+
+    A row that is there takes over what an instance received earlier than its own says.
+    """
     firsts = [
         {"first_received_at": one.entry.received_at, "first_sop_instance_uid": one.entry.sop_instance_uid}
         for one in ordered
@@ -125,6 +140,13 @@ def add_instances(connection: psycopg.Connection, pack_pk: int, filed: Sequence[
             for one, first, study in zip(ordered, firsts, studies, strict=True)
         ],
     )
+    return studies, series
+
+
+def add_instances(connection: psycopg.Connection, pack_pk: int, filed: Sequence[Filed]) -> None:
+    """File the instances of one pack. Raises Raced when one of their UIDs was taken meanwhile."""
+    ordered = sorted(filed, key=lambda one: (one.entry.received_at, one.entry.sop_instance_uid))
+    studies, series = describe(connection, ordered)
     instances = [
         _instance_values(one) | {"series_pk": series_pk, "pack_pk": pack_pk}
         for one, series_pk in zip(ordered, series, strict=True)
@@ -135,7 +157,13 @@ def add_instances(connection: psycopg.Connection, pack_pk: int, filed: Sequence[
             cursor.executemany(STATEMENTS["add_instance"], instances)
         except psycopg.errors.UniqueViolation:
             raise Raced from None
-        added = [{"series_pk": key, "added": count} for key, count in sorted(Counter(series).items())]
+    count(connection, Counter(series), studies)
+
+
+def count(connection: psycopg.Connection, series: Mapping[int, int], studies: Iterable[int]) -> None:
+    """Add to the counts of series, by row key, and bring those of their studies up to date."""
+    added = [{"series_pk": key, "added": number} for key, number in sorted(series.items())]
+    with connection.cursor() as cursor:
         cursor.executemany(STATEMENTS["count_instances"], added)
         cursor.executemany(STATEMENTS["summarise_study"], [{"study_pk": key} for key in sorted(set(studies))])
 

@@ -1,8 +1,13 @@
 -- known_digests
--- Tells for each SOP Instance UID what is kept under it: the instance itself, or conflicts.
-SELECT sop_instance_uid, digest, true FROM instance WHERE sop_instance_uid = ANY(%(sop_instance_uids)s)
+-- Tells for each SOP Instance UID what is kept under it: the instance itself, conflicts, and what was deleted when.
+SELECT sop_instance_uid, digest, 'instance', received_at, 0
+FROM instance WHERE sop_instance_uid = ANY(%(sop_instance_uids)s)
 UNION ALL
-SELECT sop_instance_uid, digest, false FROM conflict WHERE sop_instance_uid = ANY(%(sop_instance_uids)s)
+SELECT sop_instance_uid, digest, 'conflict', received_at, 0
+FROM conflict WHERE sop_instance_uid = ANY(%(sop_instance_uids)s)
+UNION ALL
+SELECT sop_instance_uid, digest, 'deleted', received_at, at
+FROM deleted JOIN deletion USING (deletion_pk) WHERE sop_instance_uid = ANY(%(sop_instance_uids)s)
 
 -- add_pack
 -- Enters a pack object and gives its row; meets `claim_unreferenced` at the unique key, so one waits for the other.
