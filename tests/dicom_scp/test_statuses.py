@@ -27,7 +27,8 @@ def test_statuses_are_those_of_the_standard() -> None:
 
 def test_every_error_of_the_tree_has_a_status_and_never_success() -> None:
     """A new error class without a row here would be answered by accident."""
-    assert set(tree(errors.ArchiveError)) == set(STATUSES)
+    core = {error for error in tree(errors.ArchiveError) if error.__module__ == errors.__name__}  # not of other doors
+    assert core == set(STATUSES)
     assert Status.SUCCESS not in STATUSES.values()
 
 
