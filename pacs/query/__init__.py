@@ -5,6 +5,18 @@ doctor who sees too few studies believes that there are no more, one who sees to
 """
 
 from pacs.query.matching import Kind, Match, match_of
+from pacs.query.moments import combined, time_of_pair
 from pacs.query.parameters import DEFAULT_LIMIT, MAX_LIMIT, Cursor, Query, parse_query
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Cursor", "Kind", "Match", "Query", "match_of", "parse_query"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "Cursor",
+    "Kind",
+    "Match",
+    "Query",
+    "combined",
+    "match_of",
+    "parse_query",
+    "time_of_pair",
+]

@@ -11,6 +11,7 @@ from pydicom.datadict import dictionary_has_tag, tag_for_keyword
 from pacs.errors import InvalidRequest
 from pacs.levels import BY_PATH, LEVELS, Level
 from pacs.query.matching import Match, match_of
+from pacs.query.moments import LOCAL_OFFSET, combined
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -21,6 +22,7 @@ _NOT_ATTRIBUTES = frozenset({"fuzzymatching", "emptyvaluematching", "includefiel
     {"accept", "charset", "multiplevaluematching"}
 )
 _MODALITY, _MODALITIES_IN_STUDY = (0x00080060,), (0x00080061,)
+_TIMEZONE_OFFSET_FROM_UTC = 0x00080201
 
 Cursor = tuple[tuple[str, str | int], ...]
 
@@ -52,18 +54,21 @@ def parse_query(level: str, params: Sequence[tuple[str, str]]) -> Query:
     fuzzy, empty = _flag("fuzzymatching", params), _flag("emptyvaluematching", params)
     fields = [field.strip() for name, value in params if name == "includefield" for field in value.split(",")]
     fields = [field for field in fields if field]
-    matches = []
+    matches, ranges, offset = [], set(), LOCAL_OFFSET
     for name, value in params:
         if name in _NOT_ATTRIBUTES:
             continue
-        match = _match(level, name, value, fuzzy=fuzzy, empty=empty)
-        if match is None:
+        path = _path(name)
+        if path == (_TIMEZONE_OFFSET_FROM_UTC,) and value.strip(" *"):  # says how to read the others, PS3.4 C.2.2.2
+            offset = value
+        elif _is_wish(path, value):
             fields.append(name)
-        else:
+        elif match := _match(level, path, name, value, fuzzy=fuzzy, empty=empty):
             matches.append(match)
+            ranges |= {match.attribute.keyword} if "-" in value else set()
     return Query(
         level=level,
-        matches=tuple(matches),
+        matches=combined(matches, ranges=ranges, offset=offset),
         includefield=tuple(dict.fromkeys(f"{_path(field)[0]:08X}" for field in fields if field != "all")),
         include_all="all" in fields,
         limit=min(_count("limit", params, DEFAULT_LIMIT), MAX_LIMIT),
@@ -107,11 +112,14 @@ def _tag(part: str, name: str) -> int:
     raise InvalidRequest(f"there is no attribute {name[:64]!r}")
 
 
-def _match(level: Level, name: str, value: str, *, fuzzy: bool, empty: bool) -> Match | None:
-    """The condition that ``name=value`` makes; None for one that everything meets (PS3.4 C.2.2.2.3)."""
-    path = _path(name)
-    if not value.replace("\0", "").strip(" *"):
-        return None
+def _is_wish(path: tuple[int, ...], value: str) -> bool:
+    """Whether a key only asks for its attribute: one that everything meets, or a private creator (PS3.18 8.3.4.3)."""
+    private_creator = path[0] & 0x10000 and path[0] & 0xFFFF <= 0xFF
+    return bool(private_creator) or not value.replace("\0", "").strip(" *")
+
+
+def _match(level: Level, path: tuple[int, ...], name: str, value: str, *, fuzzy: bool, empty: bool) -> Match | None:
+    """The condition that ``name=value`` makes, None when nothing of it is left to compare."""
     if level == "study" and path == _MODALITY:  # of a study, people mean the modalities in it
         path = _MODALITIES_IN_STUDY
     attribute = BY_PATH.get(path)

@@ -5,6 +5,7 @@ is written so that its index can serve it: ``LIKE ANY`` and a fold inside of SQL
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, LiteralString
 
@@ -12,7 +13,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 from psycopg.types.json import Jsonb
 
 from pacs.levels import Level
-from pacs.query import Match
+from pacs.query import Match, time_of_pair
 
 Values = dict[str, Any]
 _TABLES: Mapping[Level, str] = {"patient": "study", "study": "study", "series": "series", "instance": "instance"}
@@ -130,6 +131,18 @@ def _between(column: Composable, match: Match, values: Values) -> Composable:
     )
 
 
+def _moments(column: Composable, match: Match, values: Values) -> Composable:
+    """Between two moments; a study of these days that says no time is not hidden."""
+    first_day, first, last_day, last = match.values
+    time = Identifier(_TABLES[match.attribute.level], time_of_pair(match))
+    days = _between(column, replace(match, values=(first_day, last_day)), values)
+    begin, end = [
+        SQL("({}, {}) {} ({}, {})").format(column, time, SQL(sign), _parameter(values, day), _parameter(values, hour))
+        for sign, day, hour in ((">=", first_day or "0", first), ("<=", last_day or "99999999", last))
+    ]
+    return SQL("({} AND ({} AND {} OR {} = ''))").format(days, begin, end, time)
+
+
 def _words(column: Composable, match: Match, values: Values) -> Composable:
     """Every word stands in the folded name, which is looked at with a space at both ends (as its index is)."""
     text = SQL("(' ' || {} || ' ')").format(column)
@@ -155,4 +168,5 @@ _CONDITIONS: Mapping[str, Callable[[Composable, Match, Values], Composable]] = {
     "range": _between,
     "name": _words,
     "empty": _empty,
+    "moments": _moments,
 }

@@ -11,8 +11,9 @@ from pacs.levels import BY_KEYWORD, LEVELS, Attribute, Level, attributes_of
 from pacs.query import Query
 
 _ONLINE = {BY_KEYWORD["InstanceAvailability"].tag: {"vr": "CS", "Value": ["ONLINE"]}}
-_UNIQUE_KEYS = frozenset(
-    BY_KEYWORD[keyword].tag for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+_IF_KNOWN = frozenset(
+    BY_KEYWORD[keyword].tag
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "TimezoneOffsetFromUTC")
 )
 
 
@@ -30,7 +31,7 @@ def wanted(query: Query) -> frozenset[str]:
     if query.level == "instance" and "SeriesInstanceUID" not in named:
         levels.append("series")
     tags = {one.tag for one in attributes_of(*levels) if one.required or query.include_all or one.level == "instance"}
-    return frozenset(tags | {match.attribute.tag for match in query.matches} | {*query.includefield} | _UNIQUE_KEYS)
+    return frozenset(tags | {match.attribute.tag for match in query.matches} | {*query.includefield} | _IF_KNOWN)
 
 
 def item(level: Level, row: Mapping[str, Any], tags: frozenset[str]) -> dict[str, Any]:
