@@ -6,6 +6,8 @@ FROM node:24-bookworm-slim AS pages
 WORKDIR /pages
 COPY viewer_api/web/package.json viewer_api/web/package-lock.json viewer_api/web/.npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY viewer_api/ohif/release.json /ohif/
+RUN npm pack "$(node -p 'require("/ohif/release.json").package')" --pack-destination /ohif --ignore-scripts --silent
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
@@ -19,6 +21,8 @@ COPY dicom_scp dicom_scp
 COPY viewer_api viewer_api
 COPY migrations migrations
 COPY --from=pages /pages/node_modules viewer_api/web/node_modules
+COPY --from=pages /ohif /ohif
+RUN python -m viewer_api.ohif.unpack /ohif/ohif-app-*.tgz viewer_api/web/ohif
 RUN /opt/pacs/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim-bookworm AS run

@@ -6,7 +6,7 @@ window.config = {
   routerBasename: null,
   extensions: [],
   modes: [],
-  customizationService: {},
+  customizationService: [{ 'ohif.tours': { $set: [] } }], // eleven steps stand between a doctor and the picture
   showStudyList: false, // the list of studies is ours, with search that knows Vietnamese
   whiteLabeling: {
     createLogoComponentFn: React =>

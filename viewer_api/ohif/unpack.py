@@ -36,6 +36,11 @@ LEFT_OUT = frozenset(
 )
 LEFT_OUT_FOLDERS = frozenset({"ort", "customizations"})  # ONNX; what the address of a page could switch on
 SQUEEZED = frozenset({".css", ".html", ".js", ".json", ".jsonc", ".svg", ".wasm", ".ico"})
+MENDS = (
+    # Cornerstone takes the first letter of VOI LUT Function (0028,1056), and every mammogram that has one stays black:
+    # cornerstonejs/cornerstone3D issue 2844
+    ("app.bundle.", b"voiLutModule.voiLUTFunction[0]", b"[voiLutModule.voiLUTFunction].flat()[0]"),
+)
 LARGEST = 64 * 1024 * 1024  # of one file; OHIF's largest that is kept has 17 MB
 
 
@@ -47,6 +52,7 @@ def main(tgz: Path, folder: Path) -> None:
     for name, content in wanted(tgz):
         path = fresh / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        content = mended(name, content)
         if path.suffix in SQUEEZED:
             path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
         else:
@@ -73,6 +79,16 @@ def wanted(tgz: Path) -> Iterator[tuple[str, bytes]]:
             if source is None or member.size > LARGEST:
                 sys.exit(f"{name} cannot be unpacked")
             yield name, source.read()
+
+
+def mended(name: str, content: bytes) -> bytes:
+    """The content without the defects that we know; exit when one is not where it was, as a new release may be."""
+    for start, wrong, right in MENDS:
+        if name.startswith(start) and name.endswith(".js"):
+            if content.count(wrong) != 1:
+                sys.exit(f"{name} is not what its mend was made for")
+            content = content.replace(wrong, right)
+    return content
 
 
 def is_wanted(name: str) -> bool:
