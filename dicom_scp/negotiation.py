@@ -3,7 +3,8 @@
 Law: pure; the requestor's order decides. A sender lists first what its files already are, so that taking the
 acceptor's favourite instead would make it decompress for us. Every storage SOP class is taken, private and future ones
 too: an archive that refuses an unknown class loses images. What the standard knows as something else is refused, unless
-a service has it; messages of services are no images, so that they come without compression of images.
+a service has it; messages of services are no images, so that they come without compression of images. What a peer only
+retrieves is sent uncompressed where it takes that too: every instance can be put into that.
 """
 
 from collections.abc import Container, Sequence
@@ -17,6 +18,7 @@ from pydicom._uid_dict import UID_dictionary
 from pacs.transfer_syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, TRANSFER_SYNTAXES
 
 VERIFICATION = "1.2.840.10008.1.1"
+UNCOMPRESSED = (EXPLICIT_LE, IMPLICIT_LE)
 OF_MESSAGES = frozenset({IMPLICIT_LE, EXPLICIT_LE, EXPLICIT_BE, DEFLATED_LE})
 
 # Registered with "Storage" in their name, but not a patient's instance in a study and series: Storage Commitment (PS3.4
@@ -66,15 +68,21 @@ def is_storage(sop_class_uid: str) -> bool:
 
 
 @cache
-def negotiate(abstract_syntax: str, transfer_syntaxes: tuple[str, ...], *, is_served: bool = False) -> Answer:
-    """Accept the first proposed transfer syntax that the archive knows; ``is_served``: a service has this class."""
+def negotiate(
+    abstract_syntax: str, transfer_syntaxes: tuple[str, ...], *, is_served: bool = False, is_sent: bool = False
+) -> Answer:
+    """Accept the first proposed transfer syntax that the archive knows.
+
+    ``is_served``: a service has this class; ``is_sent``: its instances only ever go from us to the peer.
+    """
     if is_served or abstract_syntax == VERIFICATION:
         known: Container[str] = OF_MESSAGES
     elif is_storage(abstract_syntax):
         known = TRANSFER_SYNTAXES
     else:
         return Answer(Result.ABSTRACT_SYNTAX_NOT_SUPPORTED, _first(transfer_syntaxes))
-    for uid in transfer_syntaxes:
+    first = [uid for uid in UNCOMPRESSED if uid in transfer_syntaxes] if is_sent else []
+    for uid in (*first, *transfer_syntaxes):
         if uid in known:
             return Answer(Result.ACCEPTANCE, uid)
     return Answer(Result.TRANSFER_SYNTAXES_NOT_SUPPORTED, _first(transfer_syntaxes))

@@ -8,11 +8,14 @@ the association's own thread and get the `Caller` beside the event, so that noth
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynetdicom.events import Event, EventType
 
 from pacs.modalities import ALL_RIGHTS, UTF_8, Right
+
+if TYPE_CHECKING:
+    from dicom_scp.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Service:
 
     ``right`` is what the registry must grant for it: without, its presentation contexts are rejected. ``extended`` are
     the flags of SOP Class Extended Negotiation that the service understands, one byte each; with ``as_scu`` the archive
-    is also the SCU of these classes on an association that the peer opened as their SCP (PS3.7 D.3.3.4).
+    is also the SCU of these classes on an association that the peer opened as their SCP (PS3.7 D.3.3.4). Requests in
+    ``exchanges``, by their pynetdicom primitive, bypass the handlers: the service sends all responses itself.
     """
 
     right: Right
@@ -50,6 +54,7 @@ class Service:
     handlers: Mapping[EventType, Handler]
     extended: bytes = b""
     as_scu: bool = False
+    exchanges: "Mapping[type[Any], Callable[[Exchange], None]]" = field(default_factory=dict)
 
 
 class Services:
@@ -77,6 +82,11 @@ class Services:
         """One handler for each event; several services may have requests of one kind, such as C-FIND."""
         for event in self._events:
             yield event, partial(self._handle, caller)
+
+    def exchange(self, abstract_syntax: str, request: type[Any]) -> "Callable[[Exchange], None] | None":
+        """Who answers such a request without pynetdicom, if anybody."""
+        service = self.of(abstract_syntax)
+        return service.exchanges.get(request) if service else None
 
     def _handle(self, caller: Caller, event: Event) -> Any:
         service = self.of(str(event.context.abstract_syntax))

@@ -111,3 +111,13 @@ class StoredInstance:
     columns: int
     frames: tuple[tuple[int, int], ...]
     location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Instances by their unique keys (PS3.4 C.2.2.1.1); an instance must have one value of each key that is given."""
+
+    patient_ids: tuple[str, ...] = ()
+    study_instance_uids: tuple[str, ...] = ()
+    series_instance_uids: tuple[str, ...] = ()
+    sop_instance_uids: tuple[str, ...] = ()

@@ -41,3 +41,8 @@ SELECT count(*), coalesce(sum(size), 0) FROM pack
 -- is_empty
 -- Tells whether a hospital has no rows at all.
 SELECT NOT EXISTS (SELECT FROM patient) AND NOT EXISTS (SELECT FROM pack) AND NOT EXISTS (SELECT FROM conflict)
+
+-- in_order_of_studies
+-- Orders instances of several studies: study by study, each as a reader expects it.
+ORDER BY study.study_date, study.study_instance_uid, series.series_number, series.series_instance_uid,
+    instance.instance_number, instance.sop_instance_uid
