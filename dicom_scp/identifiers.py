@@ -4,7 +4,7 @@ Law: what is asked decides what is answered: the keys of the request, no more, e
 here knows what is searched.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from pacs.names import to_ascii
 from pacs.transfer_syntaxes import transfer_syntax
 
 _CHARACTER_SET = f"{SPECIFIC_CHARACTER_SET:08X}"
-_ALL = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,7 @@ class Asked:
     data_set: DataSet
     transfer_syntax_uid: str
 
+    @property
     def keys(self) -> dict[int, str]:
         """Tag and VR of every key, in order; group lengths and the character set are none."""
         return keys_of(self.data_set)
@@ -47,7 +47,7 @@ class Asked:
 def keys_of(data_set: DataSet) -> dict[int, str]:
     """Tag and VR of the keys in an Identifier or one of its items."""
     return {
-        tag: element.vr for tag, element in data_set.elements.items() if tag & _ALL and tag != SPECIFIC_CHARACTER_SET
+        tag: element.vr for tag, element in data_set.elements.items() if tag & 0xFFFF and tag != SPECIFIC_CHARACTER_SET
     }
 
 
@@ -69,7 +69,7 @@ def asked_for(asked: DataSet, found: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def character_sets(requested: str, preferred: str) -> Sequence[str]:
+def character_sets(requested: str, preferred: str) -> tuple[str, ...]:
     """The sets to try for an answer, first to last; `FOLDED` always succeeds.
 
     ``preferred`` is the registry's word. UTF-8 there is the default, and what the requestor wrote itself goes first;

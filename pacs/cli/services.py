@@ -14,4 +14,6 @@ if TYPE_CHECKING:
 
 def services(archive: "Archive", settings: Settings) -> list["Service"]:  # noqa: ARG001  # those that come need them
     """The services on this archive."""
-    return []
+    from dicom_scp.find import find_service
+
+    return [find_service(archive)]
