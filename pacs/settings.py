@@ -25,6 +25,17 @@ class Settings:
     trust_local: bool = False  # any calling AE title from this machine; `pacs serve` on embedded defaults says 1
     dicom_host: str = ""  # empty: every interface, so that modalities reach us
     dicom_port: int = 11112
+    dicom_associations: int = 128  # at the same time, on this machine
+    dicom_associations_per_ae: int = 64  # of them, from one calling AE title
+    dicom_maximum_length: int = 128 * 1024  # of a P-DATA-TF that we take
+    dicom_association_timeout: float = 30.0  # to ask for an association or answer us, and for a TLS hand-shake
+    dicom_response_timeout: float = 120.0  # for a response to what we asked
+    dicom_idle_timeout: float = 300.0  # for a silent peer
+    dicom_tls_port: int = 2762  # opened as soon as there is a certificate
+    dicom_tls_certificate: str = ""  # PEM file with our certificate and its chain; empty: no TLS
+    dicom_tls_key: str = ""  # PEM file; empty: the key is in the file of the certificate
+    dicom_tls_ca: str = ""  # PEM file with the CAs that sign the certificates of peers
+    dicom_tls_mutual: bool = True  # whoever calls us must have a certificate too
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     receivers: int = 2
@@ -34,6 +45,8 @@ class Settings:
     pack_quiet: float = 1.0
     pack_age: float = 5.0
     cache_bytes: int = 10240 * MIB
+    delete_grace: float = 30 * 86400.0  # how long what was deleted can be restored
+    compact_quiet: float = 86400.0  # a series that got nothing for so long is packed anew
     search_seconds: float = 10.0  # after that, a search is told to be narrower
 
     @classmethod

@@ -20,10 +20,11 @@ KINDS = ("link", "session", "bearer")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who asks, and in which hospital."""
+    """Who asks, in which hospital, and whether instances may be deleted."""
 
     hospital: str
     subject: str
+    may_delete: bool = False
 
 
 class Access:
@@ -32,12 +33,25 @@ class Access:
     def __init__(self, index: Index) -> None:
         self._index = index
 
-    def issue(self, kind: str, hospital: str, subject: str, lifetime: timedelta) -> str:
-        """A new token of a kind of ``KINDS``; raises InvalidRequest for another kind, NotFound for the hospital."""
+    def issue(self, kind: str, hospital: str, subject: str, lifetime: timedelta, *, may_delete: bool = False) -> str:
+        """A new token of a kind of ``KINDS``; raises InvalidRequest for another kind, NotFound for the hospital.
+
+        Only a bearer token may delete: whoever signs in by a link looks at images.
+        """
+        if may_delete and kind != "bearer":
+            raise InvalidRequest("only a bearer token may delete")
         if kind not in KINDS:
             raise InvalidRequest(f"a token is one of {', '.join(KINDS)}")
         token = secrets.token_urlsafe(32)
-        add_token(self._index, _digest(token), kind=kind, hospital=hospital, subject=subject, lifetime=lifetime)
+        add_token(
+            self._index,
+            _digest(token),
+            kind=kind,
+            hospital=hospital,
+            subject=subject,
+            lifetime=lifetime,
+            may_delete=may_delete,
+        )
         return token
 
     def redeem(self, link: str) -> str:
@@ -64,8 +78,8 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-def _session(row: tuple[bytes, str, str] | None, token: str) -> Session | None:
+def _session(row: tuple[bytes, str, str, bool] | None, token: str) -> Session | None:
     """The session of a found row; compares in constant time what the index looked up in its own way."""
     if row is None or not hmac.compare_digest(row[0], _digest(token)):
         return None
-    return Session(row[1], row[2])
+    return Session(*row[1:])

@@ -26,13 +26,14 @@ def token(
     subject: Annotated[str, typer.Option(help="Whom the audit shall name.")] = "script",
     days: Annotated[float, typer.Option(help="How long it is valid.")] = 30,
     link: Annotated[bool, typer.Option("--link", help="A one-time sign-in link for a browser instead.")] = False,
+    may_delete: Annotated[bool, typer.Option("--may-delete", help="It may delete studies, series, instances.")] = False,
 ) -> None:
     """Print a bearer token for scripts, or a one-time sign-in link."""
     with database(settings_of(data)) as settings:
         if link:
             print(sign_in_address(settings))
         else:
-            print(_issue(settings, "bearer", subject, timedelta(days=days)))
+            print(_issue(settings, "bearer", subject, timedelta(days=days), may_delete=may_delete))
 
 
 def sign_in_address(settings: Settings) -> str:
@@ -46,9 +47,9 @@ def reachable_host(settings: Settings) -> str:
     return "127.0.0.1" if settings.http_host in WILDCARDS else settings.http_host
 
 
-def _issue(settings: Settings, kind: str, subject: str, lifetime: timedelta) -> str:
+def _issue(settings: Settings, kind: str, subject: str, lifetime: timedelta, *, may_delete: bool = False) -> str:
     from storage.access import Access
     from storage.index import Index
 
     with Index(settings.database_url) as index:
-        return Access(index).issue(kind, HOSPITAL, subject, lifetime)
+        return Access(index).issue(kind, HOSPITAL, subject, lifetime, may_delete=may_delete)

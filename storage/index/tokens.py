@@ -12,7 +12,9 @@ from storage.index.connections import Index
 from storage.index.statements import STATEMENTS
 
 
-def add_token(index: Index, digest: bytes, *, kind: str, hospital: str, subject: str, lifetime: timedelta) -> None:
+def add_token(
+    index: Index, digest: bytes, *, kind: str, hospital: str, subject: str, lifetime: timedelta, may_delete: bool
+) -> None:
     """Keep a new token's digest, and forget those that ended a day ago; raises NotFound for an unknown hospital."""
     values = {
         "digest": digest,
@@ -20,6 +22,7 @@ def add_token(index: Index, digest: bytes, *, kind: str, hospital: str, subject:
         "hospital": hospital,
         "subject": subject,
         "lifetime": lifetime.total_seconds(),
+        "may_delete": may_delete,
     }
     with index.registry() as connection:
         connection.execute(STATEMENTS["drop_expired"])
@@ -29,14 +32,14 @@ def add_token(index: Index, digest: bytes, *, kind: str, hospital: str, subject:
             raise NotFound(f"hospital {hospital}") from None
 
 
-def use_link(index: Index, digest: bytes) -> tuple[bytes, str, str] | None:
-    """Use a one-time link up: its digest, hospital and subject; None when it is unknown, used or too old."""
+def use_link(index: Index, digest: bytes) -> tuple[bytes, str, str, bool] | None:
+    """Use a one-time link up: the same of it; None when it is unknown, used or too old."""
     with index.registry() as connection:
         return connection.execute(STATEMENTS["use_link"], {"digest": digest}).fetchone()
 
 
-def find_token(index: Index, digest: bytes) -> tuple[bytes, str, str] | None:
-    """Digest, hospital and subject of a session or bearer token that is good now, else None."""
+def find_token(index: Index, digest: bytes) -> tuple[bytes, str, str, bool] | None:
+    """Digest, hospital, subject and right to delete of a session or bearer token that is good now, else None."""
     with index.registry() as connection:
         return connection.execute(STATEMENTS["find_token"], {"digest": digest}).fetchone()
 

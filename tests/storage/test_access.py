@@ -94,3 +94,13 @@ def test_nonsense_is_refused(access: Access) -> None:
         access.issue("bearer", "elsewhere", "x", HOUR)
     for token in ("", "x", "\0", "\ud800", "'; DROP TABLE"):
         assert access.check(token) is None
+
+
+def test_only_a_bearer_token_that_was_issued_so_may_delete(access: Access) -> None:
+    """The right is in the token; a link or session cannot carry it, and no token has it by default."""
+    assert access.check(access.issue("bearer", "default", "script", HOUR)) == Session("default", "script")
+    token = access.issue("bearer", "default", "script", HOUR, may_delete=True)
+    assert access.check(token) == Session("default", "script", may_delete=True)
+    for kind in ("link", "session"):
+        with pytest.raises(InvalidRequest):
+            access.issue(kind, "default", "operator", HOUR, may_delete=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from pacs.errors import NotFound, Unavailable
 from pacs.query import parse_query
@@ -35,7 +36,9 @@ def slices(file: Path, folder: Path, count: int, *, series: str = "1.2.3.1") -> 
     for number in range(1, count + 1):
         data_set = pydicom.dcmread(file)
         data_set.StudyInstanceUID, data_set.SeriesInstanceUID = "1.2.3", series
-        data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = f"{series}.{number}"
+        data_set.StudyInstanceUID = UID("1.2.3")
+        data_set.SeriesInstanceUID = UID(series)
+        data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = UID(f"{series}.{number}")
         data_set.InstanceNumber = number
         data_set.StudyDescription = data_set.SeriesDescription = "first" if number == 1 else "later"
         data_set.save_as(folder / "slice.dcm")
@@ -123,7 +126,7 @@ def test_a_rebuild_keeps_deleted_what_was_deleted(
 def test_conflicts_go_and_come_with_their_instance(
     site: Site, site_on: Callable[..., Site], second_database: str, pydicom_file: Callable[[str], Path]
 ) -> None:
-    """A kept contradiction is deleted with the instance it contradicts, stays so in a rebuild, and comes back with it."""
+    """A kept contradiction is deleted with what it contradicts, stays so in a rebuild, and comes back with it."""
     site.file(pydicom_file("MR_small.dcm").read_bytes())
     site.file(pydicom_file("MR_small_implicit.dcm").read_bytes())
     before = rows(site.settings.database_url)
@@ -182,8 +185,8 @@ def test_small_packs_of_a_quiet_series_become_one(
     assert len(objects_of(site)) == 2
     assert site.archive.verify(HOSPITAL, silent).damages == ()
     assert sorted(json.dumps(one) for one in metadata_of(site, "1.2.3")) == metadata
-    for one in everything(site.archive):
-        assert site.archive.frame(HOSPITAL, one, 1)
+    for stored in everything(site.archive):
+        assert site.archive.frame(HOSPITAL, stored, 1)
     site_on(second_database).archive.rebuild_index(HOSPITAL, silent)
     assert rows(second_database) == rows(site.settings.database_url)
 

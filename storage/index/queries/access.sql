@@ -1,17 +1,19 @@
 -- add_token
 -- Stores the digest of a new token.
-INSERT INTO registry.access_token (digest, kind, hospital, subject, expires_at)
-VALUES (%(digest)s, %(kind)s, %(hospital)s, %(subject)s, now() + make_interval(secs => %(lifetime)s))
+INSERT INTO registry.access_token (digest, kind, hospital, subject, expires_at, may_delete)
+VALUES (
+    %(digest)s, %(kind)s, %(hospital)s, %(subject)s, now() + make_interval(secs => %(lifetime)s), %(may_delete)s
+)
 
 -- use_link
 -- Uses a one-time link up: of two requests with the same link, one gets a row.
 UPDATE registry.access_token SET used_at = now()
 WHERE digest = %(digest)s AND kind = 'link' AND used_at IS NULL AND expires_at > now()
-RETURNING digest, hospital, subject
+RETURNING digest, hospital, subject, may_delete
 
 -- find_token
 -- Finds a session or bearer token that is still good.
-SELECT digest, hospital, subject FROM registry.access_token
+SELECT digest, hospital, subject, may_delete FROM registry.access_token
 WHERE digest = %(digest)s AND kind IN ('session', 'bearer') AND expires_at > now()
 
 -- revoke_token
