@@ -17,6 +17,7 @@ from storage.archive.compact import Compaction, compact
 from storage.archive.delete import Actor, delete, undelete
 from storage.archive.headers import HeaderCache
 from storage.archive.prepare import Prepared
+from storage.archive.read_back import read_back
 from storage.archive.rebuild import Progress as RebuildProgress
 from storage.archive.rebuild import Rebuilt, rebuild_index
 from storage.archive.store import Outcome, clear_work, store
@@ -126,6 +127,10 @@ class Archive:
     def header(self, hospital: str, stored: StoredInstance) -> DataSet:
         """The data set up to its pixel data."""
         return self._headers.get((hospital, stored.digest), lambda: read.header(self._stores, hospital, stored))
+
+    def read_back(self, hospital: str, stored: StoredInstance) -> None:
+        """See that an instance lies whole in the object store; raises Damaged, NotFound, Unavailable."""
+        read_back(self._stores, hospital, stored)
 
     def verify(self, hospital: str, progress: Progress) -> Verification:
         """Read every pack back and check every digest; ``progress`` gets bytes read and bytes in all."""

@@ -17,6 +17,7 @@ from pacs.errors import NotFound, Unavailable
 from pacs.rows import rows_of
 from storage.archive.prepare import Prepared
 from storage.archive.stores import Stores, object_key
+from storage.index.consequences import follow_up
 from storage.index.writing import (
     Filed,
     Known,
@@ -113,8 +114,12 @@ def _store(stores: Stores, hospital: str, planned: Plan) -> None:
         for kind, group, pack in written:
             pack_pk = add_pack(connection, Pack(pack.key, pack.size, pack.metadata))
             check_presence(stores, hospital, pack)
-            add = add_instances if kind == "packs" else add_conflicts
-            add(connection, pack_pk, _filed(group, pack))
+            filed = _filed(group, pack)
+            if kind == "packs":
+                add_instances(connection, pack_pk, filed)
+                follow_up(connection, hospital, filed)
+            else:
+                add_conflicts(connection, pack_pk, filed)
 
 
 def put_pack(stores: Stores, hospital: str, kind: str, group: Sequence[Prepared]) -> PackFile:

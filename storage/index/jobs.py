@@ -1,8 +1,8 @@
 """Jobs: procrastinate's tables in a schema of their own, and jobs that are scheduled with the rows they are for.
 
-Law: a job is only a wake-up; what is to be done stands in a hospital's rows, so that a job which is lost or comes twice
-does no harm. `defer` uses the caller's transaction: the job is there when the rows are, and only then. Jobs belong to no
-hospital, so a hospital's role cannot see them.
+Law: a job is only a wake-up; what is to be done stands in a hospital's rows, so that a job which is lost or comes
+twice does no harm. `defer` uses the caller's transaction: the job is there when the rows are, and only then. Jobs
+belong to no hospital, so a hospital's role cannot see them.
 """
 
 from collections.abc import Iterator
