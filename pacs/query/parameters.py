@@ -31,6 +31,7 @@ Cursor = tuple[tuple[str, str | int], ...]
 class Query:
     """A search at one level: all of ``matches`` hold; ``includefield`` are top-level tags as DICOM JSON spells them.
 
+    ``named`` are levels that the resource names, whose attributes the asker need not be told (PS3.18 10.6.3.3).
     ``after`` is the place in the order behind which the page begins, as a result said it; () is the beginning.
     """
 
@@ -41,10 +42,11 @@ class Query:
     limit: int
     offset: int
     fuzzymatching: bool
+    named: tuple[Level, ...] = ()
     after: Cursor = ()
 
 
-def parse_query(level: str, params: Sequence[tuple[str, str]]) -> Query:
+def parse_query(level: str, params: Sequence[tuple[str, str]], *, named: tuple[Level, ...] = ()) -> Query:
     """The search at ``level`` (patient, study, series or instance) that ``params`` ask for; raises InvalidRequest.
 
     A key without a value, or with one that everything meets, asks for its attribute in the answer (PS3.4 C.2.2.2.3).
@@ -74,6 +76,7 @@ def parse_query(level: str, params: Sequence[tuple[str, str]]) -> Query:
         limit=min(_count("limit", params, DEFAULT_LIMIT), MAX_LIMIT),
         offset=_count("offset", params, 0),
         fuzzymatching=fuzzy,
+        named=named,
     )
 
 

@@ -20,6 +20,7 @@ from storage.archive.prepare import Prepared
 from storage.archive.read_back import read_back
 from storage.archive.rebuild import Progress as RebuildProgress
 from storage.archive.rebuild import Rebuilt, rebuild_index
+from storage.archive.search import find, search
 from storage.archive.store import Outcome, clear_work, store
 from storage.archive.stores import Stores
 from storage.archive.sweep import sweep
@@ -27,7 +28,7 @@ from storage.archive.verify import Damage, Progress, Verification, verify
 from storage.cache import PackCache
 from storage.index import Index
 from storage.index.reading import stored_instances
-from storage.index.search import SearchResult, find, search
+from storage.index.search import SearchResult
 from storage.index.writing import Known, known
 from storage.objects import open_objects
 
@@ -77,14 +78,14 @@ class Archive:
 
     def search(self, hospital: str, query: Query) -> SearchResult:
         """One page of patients, studies, series or instances as DICOM JSON, without Retrieve URL; raises TooBroad."""
-        return search(self._stores.index, hospital, query)
+        return search(self._stores, hospital, query)
 
     def find(self, hospital: str, query: Query) -> Iterator[dict[str, Any]]:
         """All patients, studies, series or instances that match, whatever the query's limit and offset say.
 
         Rows are fetched a page at a time as they are asked for; raises TooBroad when a page takes too long.
         """
-        return find(self._stores.index, hospital, query)
+        return find(self._stores, hospital, query)
 
     def instances(
         self, hospital: str, study: str, series: str | None = None, instance: str | None = None

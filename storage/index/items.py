@@ -20,16 +20,10 @@ _IF_KNOWN = frozenset(
 def wanted(query: Query) -> frozenset[str]:
     """Tags of the answer: what the standard requires, what was matched, what was asked for.
 
-    Attributes of a level above are left out where the search named that study or series itself (PS3.18 10.6.3.3).
+    Attributes of a level above are left out where the resource named that study or series itself (PS3.18 10.6.3.3).
     """
-    named = {match.attribute.keyword for match in query.matches if match.kind == "uid list"}
-    levels: list[Level] = [query.level]
-    if query.level in {"series", "instance"} and "StudyInstanceUID" not in named:
-        levels += ["patient", "study"]
-    if query.level == "study":
-        levels.append("patient")
-    if query.level == "instance" and "SeriesInstanceUID" not in named:
-        levels.append("series")
+    above = set(LEVELS[: LEVELS.index(query.level)]) - {*query.named}
+    levels = above - ({"patient"} if "study" in query.named else set()) | {query.level}
     tags = {one.tag for one in attributes_of(*levels) if one.required or query.include_all or one.level == "instance"}
     return frozenset(tags | {match.attribute.tag for match in query.matches} | {*query.includefield} | _IF_KNOWN)
 

@@ -51,14 +51,14 @@ def search(index: Index, hospital: str, query: Query) -> SearchResult:
     return SearchResult(_items(query, page), remaining, more, _cursor(page[-1]) if page and remaining else ())
 
 
-def find(index: Index, hospital: str, query: Query) -> Iterator[dict[str, Any]]:
+def find_pages(index: Index, hospital: str, query: Query) -> Iterator[list[dict[str, Any]]]:
     """Everything that matches, whatever limit and offset say, in the same order; raises TooBroad as above."""
     after = query.after
     while True:
         found, values = matching(replace(query, after=after))
         with _bounded(index, hospital) as connection:
             rows = _rows(connection, query, found, values | {"limit": PAGE, "offset": 0})
-        yield from _items(query, rows)
+        yield _items(query, rows)
         if len(rows) < PAGE:
             return
         after = _cursor(rows[-1])

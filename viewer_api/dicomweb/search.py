@@ -1,25 +1,35 @@
 """QIDO-RS: search for studies, series and instances (PS3.18 10.6).
 
 Law: parameters are understood by `pacs.query`, matched by the archive; here a path becomes parameters and a result
-an answer. No result is ``200 []``: PS3.18 Table 10.6.3-1 also allows 204, over which viewers stumble that parse every
-body.
+an answer. No result is ``200 []``, as PS3.18 has said since 2026a; before, it was 204, over which viewers stumble that
+parse every body.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from pacs.dataset.identity import is_safe_uid
+from pacs.dataset.native_model import native_model
+from pacs.errors import InvalidRequest, NotAcceptable
+from pacs.levels import Level
 from pacs.query import parse_query
 from storage.access import Session
-from storage.archive import Archive
+from storage.archive import Archive, SearchResult
 from viewer_api.answers import streamed
-from viewer_api.dicomweb.addresses import Held, resource_of
-from viewer_api.media_types import DICOM_JSON, acceptable, choose
+from viewer_api.dicomweb.addresses import ROOT, Held, resource_of
+from viewer_api.media_types import DICOM_JSON, MULTIPART, MediaRange, acceptable
+from viewer_api.multipart import new_boundary, write_parts
 from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["QIDO-RS"])
+
+JSON = "application/json"
+DICOM_XML = "application/dicom+xml"
+XML_PARTS = f'{MULTIPART}; type="{DICOM_XML}"'
 
 
 @router.get("/studies")
@@ -31,7 +41,7 @@ def studies(request: Request, session: SignedIn, archive: Held) -> Response:
 @router.get("/studies/{study}/series")
 def series_of_study(request: Request, session: SignedIn, archive: Held, study: str) -> Response:
     """Search for series of one study."""
-    return search(request, session, archive, "series", StudyInstanceUID=study)
+    return search(request, session, archive, "series", study=study)
 
 
 @router.get("/series")
@@ -43,13 +53,13 @@ def series(request: Request, session: SignedIn, archive: Held) -> Response:
 @router.get("/studies/{study}/series/{series}/instances")
 def instances_of_series(request: Request, session: SignedIn, archive: Held, study: str, series: str) -> Response:
     """Search for instances of one series."""
-    return search(request, session, archive, "instance", StudyInstanceUID=study, SeriesInstanceUID=series)
+    return search(request, session, archive, "instance", study=study, series=series)
 
 
 @router.get("/studies/{study}/instances")
 def instances_of_study(request: Request, session: SignedIn, archive: Held, study: str) -> Response:
     """Search for instances of one study."""
-    return search(request, session, archive, "instance", StudyInstanceUID=study)
+    return search(request, session, archive, "instance", study=study)
 
 
 @router.get("/instances")
@@ -58,17 +68,57 @@ def instances(request: Request, session: SignedIn, archive: Held) -> Response:
     return search(request, session, archive, "instance")
 
 
-def search(request: Request, session: Session, archive: Archive, level: str, **within: str) -> Response:
-    """Answer one search; ``within`` are the UIDs of the path, one more condition each."""
-    choose(acceptable(request.headers.getlist("accept")), (DICOM_JSON, "application/json"))
-    parameters = [*within.items(), *request.query_params.multi_items()]
-    result = archive.search(session.hospital, parse_query(level, parameters))
-    headers = {}
-    if result.remaining > 0:  # PS3.18 8.3.4.4
-        service = str(request.base_url).rstrip("/")
-        headers["Warning"] = f"299 {service}: There are {result.remaining} additional results that can be requested"
-    body = json.dumps([with_address(request, item) for item in result.items], ensure_ascii=False)
-    return streamed(request, [body.encode()], media_type=DICOM_JSON, headers=headers)
+def search(
+    request: Request, session: Session, archive: Archive, level: Level, *, study: str = "", series: str = ""
+) -> Response:
+    """Answer one search; ``study`` and ``series`` are the UIDs that the path names, one more condition each."""
+    media_type = form_of(accepted(request))
+    within = [("StudyInstanceUID", study), ("SeriesInstanceUID", series)]
+    keys = [(keyword, uid) for keyword, uid in within if uid]
+    if not all(is_safe_uid(uid) for _, uid in keys):
+        raise InvalidRequest("the path names something that is no UID")
+    named: tuple[Level, ...] = ("study", "series")
+    query = parse_query(level, [*keys, *request.query_params.multi_items()], named=named[: len(keys)])
+    result = archive.search(session.hospital, query)
+    headers = {"Warning": warning} if (warning := warning_of(request, result)) else {}
+    items = [with_address(request, item) for item in result.items]
+    if media_type == XML_PARTS:
+        return as_xml(items, headers)
+    body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return streamed(request, [body], media_type=media_type, headers=headers)
+
+
+def accepted(request: Request) -> Sequence[MediaRange]:
+    """What the client takes; its query parameter stands in for a header that it cannot set (PS3.18 8.3.3.1)."""
+    return acceptable(request.query_params.getlist("accept") or request.headers.getlist("accept"))
+
+
+def form_of(ranges: Iterable[MediaRange]) -> str:
+    """The best of the two JSON media types and XML parts (PS3.18 Table 8.7.4-1); raises NotAcceptable."""
+    for wanted in ranges:
+        if wanted.multipart and wanted.root_type in {DICOM_XML, "*/*"}:
+            return XML_PARTS
+        for offer in (DICOM_JSON, JSON):
+            if wanted.covers(offer):
+                return offer
+    raise NotAcceptable(f"available: {DICOM_JSON}, {JSON}, {XML_PARTS}")
+
+
+def warning_of(request: Request, result: SearchResult) -> str:
+    """What the Warning header says of results not given (PS3.18 8.3.4.4.1); "" when all are."""
+    if not result.remaining:
+        return ""
+    service = f"{str(request.base_url).rstrip('/')}{ROOT}"
+    count = f"at least {result.remaining}" if result.more else str(result.remaining)
+    return f"299 {service}: There are {count} additional results that can be requested"
+
+
+def as_xml(items: Iterable[dict[str, Any]], headers: dict[str, str]) -> Response:
+    """Each result one part, a Native DICOM Model (PS3.18 8.7.3.2, 8.6.1.2)."""
+    boundary = new_boundary()
+    parts = (({"Content-Type": DICOM_XML}, native_model(item)) for item in items)
+    fields = {**headers, "Vary": "Accept", "Content-Type": f"{XML_PARTS}; boundary={boundary}"}
+    return StreamingResponse(write_parts(parts, boundary), headers=fields)
 
 
 def with_address(request: Request, item: dict[str, Any]) -> dict[str, Any]:

@@ -115,6 +115,14 @@ study.study_date <= %(key_study_date)s AND (
     )
 )
 
+-- metadata_of_instances
+-- Tells for each of these instances which line of which pack's metadata describes it.
+SELECT
+    instance.sop_instance_uid, pack.pack_key, pack.metadata_offset, pack.metadata_length, pack.metadata_deflated,
+    pack.metadata_size, pack.metadata_crc32, instance.place_in_pack
+FROM instance JOIN pack USING (pack_pk)
+WHERE instance.sop_instance_uid = ANY(%(uids)s)
+
 -- page
 -- Cuts one page out.
 LIMIT %(limit)s OFFSET %(offset)s

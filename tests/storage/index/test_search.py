@@ -13,7 +13,7 @@ from pacs.model import Location, ManifestEntry
 from pacs.query import parse_query
 from pacs.rows import rows_of
 from storage.index import Index
-from storage.index.search import SearchResult, find, search
+from storage.index.search import SearchResult, find_pages, search
 from storage.index.writing import Filed, Pack, add_instances, add_pack
 from storage.packs import Member
 
@@ -176,14 +176,16 @@ def test_a_study_says_what_the_standard_requires(people: Index) -> None:
 
 def test_series_and_instances_say_what_they_are(people: Index) -> None:
     """Each level names all UIDs above it; a level that the search did not name brings its attributes along."""
-    (series,) = ask(people, "series", ("StudyInstanceUID", "1.2")).items
+    named = parse_query("series", [("StudyInstanceUID", "1.2")], named=("study",))
+    (series,) = search(people, HOSPITAL, named).items
     assert series["0020000D"]["Value"] == ["1.2"]
     assert series["0020000E"]["Value"] == ["1.2.1"]
     assert series["00200011"]["Value"] == [2]
     assert series["00201209"]["Value"] == [1]
     assert "00100010" not in series
     assert "00100010" in ask(people, "series").items[0]
-    (instance,) = ask(people, "instance", ("StudyInstanceUID", "1.2"), ("SeriesInstanceUID", "1.2.1")).items
+    keys = [("StudyInstanceUID", "1.2"), ("SeriesInstanceUID", "1.2.1")]
+    (instance,) = search(people, HOSPITAL, parse_query("instance", keys, named=("study", "series"))).items
     assert instance["00080018"]["Value"] == ["1.2.1.1"]
     assert instance["00200013"]["Value"] == [7]
     assert instance["00280010"]["Value"] == [512]
@@ -314,7 +316,8 @@ def test_everything_is_found_page_by_page(index: Index, monkeypatch: pytest.Monk
                 ),
             )
     whole = ask(index, level).items
-    assert list(find(index, HOSPITAL, parse_query(level, [("limit", "1")]))) == whole
+    pages = find_pages(index, HOSPITAL, parse_query(level, [("limit", "1")]))
+    assert [item for page in pages for item in page] == whole
     first = ask(index, level, ("limit", "3"))
     second = search(index, HOSPITAL, replace(parse_query(level, []), after=first.last))
     assert first.items + second.items == whole
@@ -329,5 +332,5 @@ def test_a_search_that_takes_too_long_is_told_to_be_narrower(database: str) -> N
             with pytest.raises(TooBroad):
                 ask(index, "study")
             with pytest.raises(TooBroad):
-                list(find(index, HOSPITAL, parse_query("study", [])))
+                list(find_pages(index, HOSPITAL, parse_query("study", [])))
         assert ask(index, "study").items == []
