@@ -8,9 +8,10 @@ half a list for the whole.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pydicom.dataset import Dataset
+from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.events import Event
 
 from dicom_scp.find_statuses import FindStatus, find_answer_to
@@ -51,10 +52,11 @@ def find_handler(find: Find) -> Handler:
 
 
 def _answers(event: Event, caller: Caller, find: Find) -> Iterator[_Answer]:
-    if event.request.Identifier is None:
+    identifier = cast("C_FIND", event.request).Identifier
+    if identifier is None:
         raise Unreadable("the request has no Identifier")
     syntax = str(event.context.transfer_syntax)
-    asked = read_identifier(event.request.Identifier.getvalue(), syntax)
+    asked = read_identifier(identifier.getvalue(), syntax)
     matches = find(asked, str(event.context.abstract_syntax), caller)
     status = FindStatus.PENDING_WITH_WARNING if matches.warning else FindStatus.PENDING
     for found in matches.found:

@@ -69,13 +69,13 @@ def asked_for(asked: DataSet, found: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def character_sets(requested: str, preferred: str) -> tuple[str, ...]:
-    """The sets to try for an answer, first to last; `FOLDED` always succeeds.
+def character_sets(requested: str, preferred: str, *, otherwise: str = UTF_8) -> tuple[str, ...]:
+    """The sets to try for an answer, first to last; the last always succeeds.
 
-    ``preferred`` is the registry's word. UTF-8 there is the default, and what the requestor wrote itself goes first;
-    anything else says what a device reads, whatever it writes.
+    ``preferred`` is the registry's word, and settles it: it says what a device reads, whatever it writes. Without one
+    the requestor's own set goes first, then ``otherwise``.
     """
-    return (requested, UTF_8) if preferred == UTF_8 else (preferred, FOLDED)
+    return (preferred, FOLDED) if preferred else (requested, otherwise)
 
 
 def encoded(item: Mapping[str, Any], sets: Iterable[str], transfer_syntax_uid: str) -> Dataset:

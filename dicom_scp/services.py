@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynetdicom.events import Event, EventType
 
-from pacs.modalities import ALL_RIGHTS, UTF_8, Right
+from pacs.modalities import ALL_RIGHTS, AS_ASKED, Right
 
 if TYPE_CHECKING:
     from dicom_scp.exchange import Exchange
@@ -33,7 +33,7 @@ class Caller:
     extended: Mapping[str, bytes] = field(default_factory=dict)
     rights: frozenset[Right] = ALL_RIGHTS
     transfer_syntaxes: tuple[str, ...] = ()
-    character_set: str = UTF_8
+    character_set: str = AS_ASKED
 
 
 Handler = Callable[[Event, Caller], Any]

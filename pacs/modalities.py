@@ -12,11 +12,13 @@ from ipaddress import ip_address, ip_network
 from pacs.errors import InvalidRequest, NotAllowed, NotFound
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
 
+AS_ASKED = ""  # whatever the modality itself uses when it asks
 UTF_8 = "ISO_IR 192"
 FOLDED = "FOLDED"  # ours: UTF-8's letters without accents, for a modality that knows ASCII only
 
 # Specific Character Sets without code extensions (PS3.3 C.12.1.1.2, Tables C.12-2 and C.12-5)
 CHARACTER_SETS = (
+    AS_ASKED,
     UTF_8,
     FOLDED,
     *(f"ISO_IR {number}" for number in (13, 100, 101, 109, 110, 126, 127, 138, 144, 148, 166, 203)),
@@ -45,8 +47,8 @@ MODALITY_RIGHTS = frozenset({Right.STORE, Right.COMMIT, Right.WORKLIST, Right.MP
 class Modality:
     """An AE title at a host ("10.1.2.3") or in a network ("10.1.2.0/24") that a hospital knows.
 
-    ``port`` 0: we never call it. ``transfer_syntaxes``: UIDs it wants, best first; none: as stored. ``character_set``:
-    one of `CHARACTER_SETS`, for our answers to it.
+    ``port`` 0: we never call it. ``tls``: we speak with it over TLS only, whoever calls. ``transfer_syntaxes``: UIDs it
+    wants, best first; none: as stored. ``character_set``: one of `CHARACTER_SETS`, for our answers to it.
     """
 
     hospital: str
@@ -56,7 +58,7 @@ class Modality:
     tls: bool = False
     rights: frozenset[Right] = MODALITY_RIGHTS
     transfer_syntaxes: tuple[str, ...] = ()
-    character_set: str = UTF_8
+    character_set: str = AS_ASKED
     note: str = ""
 
     def prefix_length(self, address: str) -> int:
@@ -67,12 +69,13 @@ class Modality:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What an association may do, and how its peer wants to be answered."""
+    """What an association may do, and how its peer wants to be answered; ``tls``: only when it came over TLS."""
 
     hospital: str
     rights: frozenset[Right] = ALL_RIGHTS
     transfer_syntaxes: tuple[str, ...] = ()
-    character_set: str = UTF_8
+    character_set: str = AS_ASKED
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class Roster:
         closest = max(closeness, default=-1)
         if closest >= 0:
             known = closeness[closest]
-            return Admitted(hospital, known.rights, known.transfer_syntaxes, known.character_set)
+            return Admitted(hospital, known.rights, known.transfer_syntaxes, known.character_set, known.tls)
         if trust_local and ip_address(address).is_loopback:
             return Admitted(hospital)
         raise NotAllowed(f"{calling} at {address} is not registered")
@@ -149,7 +152,7 @@ def checked(modality: Modality) -> Modality:
     if Right.DESTINATION in modality.rights and not modality.port:
         raise InvalidRequest("a destination needs a port")
     if modality.character_set not in CHARACTER_SETS:
-        raise InvalidRequest(f"the character set is one of {', '.join(CHARACTER_SETS)}")
+        raise InvalidRequest(f"the character set is one of {', '.join(filter(None, CHARACTER_SETS))}")
     if unknown := [uid for uid in modality.transfer_syntaxes if uid not in TRANSFER_SYNTAXES]:
         raise InvalidRequest(f"no transfer syntax: {', '.join(unknown)}")
     values = {name: getattr(modality, name) for name in modality.__slots__}

@@ -13,7 +13,7 @@ from rich.table import Table
 from pacs.cli.opening import HOSPITAL, Data, database, settings_of
 from pacs.cli.output import console
 from pacs.errors import InvalidRequest, NotFound
-from pacs.modalities import MODALITY_RIGHTS, UTF_8, Modality, Right
+from pacs.modalities import AS_ASKED, MODALITY_RIGHTS, Modality, Right
 
 if TYPE_CHECKING:
     from storage.index import Index
@@ -44,8 +44,11 @@ def add(
         str, typer.Option("--transfer-syntaxes", help="UIDs that it wants, best first, with commas.")
     ] = "",
     character_set: Annotated[
-        str, typer.Option(help="For answers: ISO_IR 192, another defined term, or FOLDED for letters without accents.")
-    ] = UTF_8,
+        str,
+        typer.Option(
+            help="For answers: ISO_IR 192 or another defined term, FOLDED for no accents; otherwise as it asks."
+        ),
+    ] = AS_ASKED,
     note: Annotated[str, typer.Option(help="For those who read the list.")] = "",
     hospital: Hospital = HOSPITAL,
 ) -> None:
