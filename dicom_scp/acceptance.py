@@ -36,6 +36,10 @@ class Host(Protocol):
         """Who asks, after `decide` let it in."""
         ...
 
+    def leave(self) -> None:
+        """The association has ended."""
+        ...
+
     def receive(self, request: StoreRequest, transfer_syntax_uid: str) -> Reception:
         """A place for the data set of ``request``."""
         ...
@@ -47,6 +51,7 @@ class Negotiation(ACSE):
     def __init__(self, association: Association, host: Host) -> None:
         super().__init__(association)
         self._association, self._host = association, host
+        self.caller = Caller("", "", "", "")
 
     def negotiate_association(self) -> None:
         """Answer the A-ASSOCIATE-RQ."""
@@ -63,8 +68,8 @@ class Negotiation(ACSE):
         accepted = {cast("int", answer.context_id): answer for answer in answers if answer.result == Result.ACCEPTANCE}
         association._accepted_cx = accepted  # noqa: SLF001  # where pynetdicom keeps them
         association._rejected_cx = [answer for answer in answers if answer.result]  # noqa: SLF001  # likewise
-        caller = self._host.caller(self._negotiate_extended())
-        for event, handler in self._host.services.handlers(caller):
+        self.caller = self._host.caller(self._negotiate_extended())
+        for event, handler in self._host.services.handlers(self.caller):
             association.bind(event, handler)
         self.send_accept()
         association.is_established = True
@@ -75,7 +80,9 @@ class Negotiation(ACSE):
         if service is not None and not self._host.may(service):
             answer = Answer(Result.USER_REJECTION, str(proposed.transfer_syntax[0]))
         else:
-            answer = negotiate(uid, tuple(map(str, proposed.transfer_syntax)), is_served=service is not None)
+            syntaxes = tuple(map(str, proposed.transfer_syntax))
+            role = roles.get(uid, DEFAULT_ROLES)
+            answer = negotiate(uid, syntaxes, is_served=service is not None, is_sent=role.scp and not role.scu)
         context = PresentationContext()
         context.context_id = proposed.context_id
         context.abstract_syntax = proposed.abstract_syntax

@@ -1,7 +1,7 @@
-"""The one listening socket that all receiver processes share.
+"""The listening sockets that all receiver processes share.
 
-Law: bound once, by the supervisor or by us, and inherited by file descriptor, never by SO_REUSEPORT: the kernel would
-spread connections by hash, so that some processes hold two associations and some none.
+Law: each is bound once, by the supervisor or by us, and inherited by file descriptor, never by SO_REUSEPORT: the kernel
+would spread connections by hash, so that some processes hold two associations and some none.
 """
 
 import os
@@ -25,21 +25,31 @@ def bind_listener(host: str, port: int) -> socket.socket:
 
 
 def inherited_listener(environment: MutableMapping[str, str]) -> socket.socket | None:
-    """The socket that systemd or our supervisor opened for us (LISTEN_FDS, LISTEN_PID), or None.
+    """The one socket that systemd or our supervisor opened for us, or None; raises Misconfigured."""
+    listeners = inherited_listeners(environment, at_most=1)
+    return listeners[0] if listeners else None
 
-    The variables are removed, so that a child does not take the descriptor for its own; raises Misconfigured.
+
+def inherited_listeners(environment: MutableMapping[str, str], *, at_most: int) -> list[socket.socket]:
+    """The sockets that systemd or our supervisor opened for us (LISTEN_FDS, LISTEN_PID), in their order.
+
+    The variables are removed, so that a child does not take the descriptors for its own; raises Misconfigured.
     """
     count = environment.pop("LISTEN_FDS", "")
     pid = environment.pop("LISTEN_PID", "")
     if not count or (pid and pid != str(os.getpid())):
-        return None
-    if count != "1":
-        raise Misconfigured(f"LISTEN_FDS is {count}; one DICOM socket is expected")
+        return []
+    if count not in map(str, range(1, at_most + 1)):
+        raise Misconfigured(f"LISTEN_FDS is {count}; at most {at_most} are expected")
+    return [_listening(FIRST_INHERITED_DESCRIPTOR + number) for number in range(int(count))]
+
+
+def _listening(descriptor: int) -> socket.socket:
     try:
-        listener = socket.socket(fileno=FIRST_INHERITED_DESCRIPTOR)
+        listener = socket.socket(fileno=descriptor)
         listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
-        raise Misconfigured(f"descriptor {FIRST_INHERITED_DESCRIPTOR} is not a socket") from error
+        raise Misconfigured(f"descriptor {descriptor} is not a socket") from error
     if not listening:
-        raise Misconfigured(f"descriptor {FIRST_INHERITED_DESCRIPTOR} does not listen")
+        raise Misconfigured(f"descriptor {descriptor} does not listen")
     return listener

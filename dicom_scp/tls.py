@@ -111,8 +111,8 @@ def _no_password() -> str:
     raise ValueError("the key has a password")
 
 
-def reason_of(error: OSError) -> str:
+def reason_of(error: Exception) -> str:
     """Why a hand-shake failed, in OpenSSL's words."""
-    reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
     verify = getattr(error, "verify_message", "")
     return f"{reason}: {verify}" if verify else str(reason)

@@ -37,6 +37,9 @@ class Connection(AssociationSocket):
         self._poll.register(connection, select.POLLIN)
         self._poll.register(self._bell, select.POLLIN)
 
+    def begin(self, seconds: float) -> None:
+        """What comes before the first PDU, ``seconds`` at most: nothing."""
+
     def wake(self) -> None:
         """Make `ready` return, because there is something to send or to end."""
         with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
@@ -62,7 +65,7 @@ class Connection(AssociationSocket):
         data = bytearray(nr_bytes)
         rest = memoryview(data)
         while rest:
-            count = self._peer.recv_into(rest, 0, socket.MSG_WAITALL)
+            count = self._read_into(rest)
             if not count:
                 return data[: nr_bytes - len(rest)]
             rest = rest[count:]
@@ -70,6 +73,9 @@ class Connection(AssociationSocket):
         # delayed, that costs up to 40 ms an instance. The kernel forgets the option, so it is set after every read.
         self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
+
+    def _read_into(self, rest: memoryview) -> int:
+        return self._peer.recv_into(rest, 0, socket.MSG_WAITALL)
 
     def _shutdown_socket(self) -> None:
         super()._shutdown_socket()
@@ -81,7 +87,7 @@ class Connection(AssociationSocket):
     def cut(self) -> None:
         """Make every waiting read and write return."""
         with contextlib.suppress(OSError):  # closed meanwhile
-            self._peer.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self._peer, socket.SHUT_RDWR)  # of TCP: TLS may be read by another thread
 
     def discard(self) -> None:
         """Close all that is still open."""

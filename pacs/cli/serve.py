@@ -9,14 +9,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 
 import typer
 
-from dicom_scp.listener import bind_listener, inherited_listener
+from dicom_scp.listener import bind_listener, inherited_listener, inherited_listeners
 from pacs.cli.lifeline import PARENT, Interruption, data_folder_lock
 from pacs.cli.opening import Data, database, opened_spool, settings_of, start_logging
 from pacs.cli.output import announce, forward
@@ -35,6 +35,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def serve(data: Data = None) -> None:
     """Start everything: PostgreSQL, receivers, ingest workers and the pages."""
+    from pacs.cli.dimse import dicom_listeners
     from pacs.cli.engine import kept_database
     from storage.index import migrate
 
@@ -42,13 +43,13 @@ def serve(data: Data = None) -> None:
     interruption = Interruption().listen()
     with (
         data_folder_lock(settings.data),
-        bind_listener(settings.dicom_host, settings.dicom_port) as dicom,
+        dicom_listeners(settings) as dicom,
         bind_listener(settings.http_host, settings.http_port) as pages,
         kept_database(settings, forward) as (ready, keeper),
     ):
         migrate(ready.database_url, ae_title=ready.ae_title)
         opened_spool(ready).sweep_incoming()
-        bound = replace(ready, dicom_port=dicom.getsockname()[1], http_port=pages.getsockname()[1])
+        bound = replace(ready, dicom_port=dicom[0].getsockname()[1], http_port=pages.getsockname()[1])
         supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
         supervisor.keep([*_receivers(bound, dicom), *_workers(bound), _web(pages)])
         threading.Thread(target=_announce_when_ready, args=(bound,), daemon=True).start()
@@ -59,10 +60,12 @@ def serve(data: Data = None) -> None:
 def receive(data: Data = None) -> None:
     """Receive instances and answer queries over DIMSE; several processes share the port when PACS_RECEIVERS says so."""
     settings = settings_of(data)
-    given = inherited_listener(os.environ)
-    if given is None and settings.receivers > 1:
-        with bind_listener(settings.dicom_host, settings.dicom_port) as listener:
-            _supervise(settings, lambda ready: _receivers(ready, listener))
+    from pacs.cli.dimse import dicom_listeners, limits_of, places_of, tls_of
+
+    given = inherited_listeners(os.environ, at_most=2)
+    if not given and settings.receivers > 1:
+        with dicom_listeners(settings) as listeners:
+            _supervise(settings, lambda ready: _receivers(ready, listeners))
         return
     from dicom_scp.receiver import run_receiver
     from pacs.cli.services import services
@@ -72,12 +75,22 @@ def receive(data: Data = None) -> None:
     start_logging()
     stop = _stop_event()
     with (
-        given or bind_listener(settings.dicom_host, settings.dicom_port) as listener,
+        nullcontext(given) if given else dicom_listeners(settings) as (listener, *secure),
         database(settings) as ready,
         open_archive(ready) as archive,
         Registry(archive.index, trust_local=ready.trust_local) as registry,
     ):
-        run_receiver(listener, opened_spool(ready), registry.admit, stop, services=services(archive, ready))
+        tls = tls_of(ready)
+        run_receiver(
+            listener,
+            opened_spool(ready),
+            registry.admit,
+            stop,
+            services=services(archive, ready),
+            secured=(secure[0], tls) if secure and tls else None,
+            limits=limits_of(ready),
+            places=places_of(ready),
+        )
 
 
 def ingest(data: Data = None) -> None:
@@ -118,8 +131,8 @@ def web(data: Data = None) -> None:
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _receivers(settings: Settings, listener: socket.socket) -> list[Part]:
-    return _numbered("receive", settings.receivers, RECEIVERS, listener)
+def _receivers(settings: Settings, listeners: Sequence[socket.socket]) -> list[Part]:
+    return _numbered("receive", settings.receivers, RECEIVERS, listeners)
 
 
 def _workers(settings: Settings) -> list[Part]:
@@ -127,12 +140,12 @@ def _workers(settings: Settings) -> list[Part]:
 
 
 def _web(listener: socket.socket) -> Part:
-    return Part(name="web", command=pacs_command("web"), stage=WEB, listener=listener)
+    return Part(name="web", command=pacs_command("web"), stage=WEB, listeners=[listener])
 
 
-def _numbered(command: str, count: int, stage: int, listener: socket.socket | None = None) -> list[Part]:
+def _numbered(command: str, count: int, stage: int, listeners: Sequence[socket.socket] = ()) -> list[Part]:
     return [
-        Part(name=f"{command} {number}", command=pacs_command(command), stage=stage, listener=listener)
+        Part(name=f"{command} {number}", command=pacs_command(command), stage=stage, listeners=listeners)
         for number in range(1, count + 1)
     ]
 
@@ -162,12 +175,13 @@ def _stop_event() -> threading.Event:
 def _announce_when_ready(settings: Settings) -> None:
     while not _web_answers(reachable_host(settings), settings.http_port):
         time.sleep(LOOK)
+    tls = f", TLS {settings.dicom_tls_port}" if settings.dicom_tls_certificate else ""
     command = sys.argv[0]  # as it was called: a fresh clone has no pacs on PATH
     rows = {
         "Pages": sign_in_address(settings),
         "Again": f"{command} token --link --data {settings.data}",
         "Samples": f"{command} demo",
-        "DICOM": f"port {settings.dicom_port}, AE title {settings.ae_title}",
+        "DICOM": f"port {settings.dicom_port}{tls}, AE title {settings.ae_title}",
         "Stop": "Ctrl-C",
     }
     announce("The archive is ready; the link signs in once.", rows)

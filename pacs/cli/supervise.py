@@ -31,7 +31,7 @@ class Part:
     name: str
     command: Sequence[str]
     stage: int  # parts are stopped by stage, lowest first
-    listener: socket.socket | None = None
+    listeners: Sequence[socket.socket] = ()
     patience: float = 30.0  # seconds to finish after SIGTERM, then it is killed
 
 
@@ -126,13 +126,12 @@ class Supervisor:
         part = child.part
         output, input_ = os.pipe()
         # dup2 clears close-on-exec, everything else of ours stays closed in the child
-        actions: list[tuple[int, int, int]] = [(os.POSIX_SPAWN_DUP2, input_, 1), (os.POSIX_SPAWN_DUP2, input_, 2)]
+        actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_DUP2, input_, 1), (os.POSIX_SPAWN_DUP2, input_, 2)]
         environment = dict(self._environment)
-        if part.listener:
-            actions.append((os.POSIX_SPAWN_DUP2, part.listener.fileno(), FIRST_INHERITED_DESCRIPTOR))
-            environment["LISTEN_FDS"] = "1"
-        else:
-            environment.pop("LISTEN_FDS", None)
+        environment.pop("LISTEN_FDS", None)
+        if part.listeners:
+            actions += handed_on([listener.fileno() for listener in part.listeners])
+            environment["LISTEN_FDS"] = str(len(part.listeners))
         try:
             child.pid = os.posix_spawn(
                 part.command[0], list(part.command), environment, file_actions=actions, setpgroup=0, setsigmask=()
@@ -147,6 +146,22 @@ class Supervisor:
         with os.fdopen(output, "r", encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 self._say(name, line.rstrip("\n"))
+
+
+def handed_on(descriptors: Sequence[int]) -> list[tuple[int, ...]]:
+    """Actions of posix_spawn by which a child has ``descriptors`` where it looks for them.
+
+    By way of high numbers: one of them may stand where another has to go, and dup2 to the same number would leave it
+    closed on exec.
+    """
+    there = [*range(FIRST_INHERITED_DESCRIPTOR, FIRST_INHERITED_DESCRIPTOR + len(descriptors))]
+    between = [max([*descriptors, *there]) + 1 + number for number in range(len(descriptors))]
+    actions: list[tuple[int, ...]] = [
+        (os.POSIX_SPAWN_DUP2, own, free) for own, free in zip(descriptors, between, strict=True)
+    ]
+    for free, wanted in zip(between, there, strict=True):
+        actions += [(os.POSIX_SPAWN_DUP2, free, wanted), (os.POSIX_SPAWN_CLOSE, free)]
+    return actions
 
 
 def pacs_command(*arguments: str) -> tuple[str, ...]:

@@ -125,9 +125,21 @@ def test_parts_share_one_listening_socket(supervisor: Supervisor, said: Said) ->
     accepting += "flush=True); s.accept()"
     with bind_listener("127.0.0.1", 0) as listener:
         command = (sys.executable, "-c", accepting)
-        supervisor.keep([Part(name=f"receive {n}", command=command, stage=0, listener=listener) for n in (1, 2)])
+        supervisor.keep([Part(name=f"receive {n}", command=command, stage=0, listeners=[listener]) for n in (1, 2)])
         port = listener.getsockname()[1]
         until(lambda: {f"receive 1: 1 {port}", f"receive 2: 1 {port}"} <= set(said))
+
+
+def test_a_part_has_its_listening_sockets_in_order(supervisor: Supervisor, said: Said) -> None:
+    """The first is on descriptor 3, the second on 4, wherever they stand in the supervisor."""
+    telling = "import os, socket; print(os.environ['LISTEN_FDS'], "
+    telling += "*(socket.socket(fileno=n).getsockname()[1] for n in (3, 4)), flush=True); input()"
+    with bind_listener("127.0.0.1", 0) as one, bind_listener("127.0.0.1", 0) as other:
+        for listeners in ([one, other], [other, one]):
+            ports = [listener.getsockname()[1] for listener in listeners]
+            command = (sys.executable, "-c", telling)
+            supervisor.keep([Part(name=f"part {ports[0]}", command=command, stage=0, listeners=listeners)])
+            until(lambda: f"part {ports[0]}: 2 {ports[0]} {ports[1]}" in said)  # noqa: B023  # waited for at once
 
 
 def test_nothing_survives_the_supervisor(tmp_path: Path) -> None:

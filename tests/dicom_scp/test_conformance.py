@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom._uid_dict import UID_dictionary
 
-from dicom_scp import admission, association, receiver
+from dicom_scp import admission
 from dicom_scp.negotiation import NOT_FILED_IN_A_STUDY, is_storage
 from dicom_scp.statuses import Status
 from pacs.file_meta import IMPLEMENTATION_CLASS_UID
@@ -56,19 +56,31 @@ def test_rejections_are_those_of_the_table() -> None:
 
 def test_limits_and_defaults_are_those_of_the_code() -> None:
     """Numbers that a vendor configures by are not left behind by a change."""
+    settings = Settings()
     policies = dict(table("| Property | Value"))
     assert policies["Implementation Class UID"] == IMPLEMENTATION_CLASS_UID
     numbers = [int(re.sub(r"\D.*", "", policies[name])) for name in policies if policies[name][:1].isdigit()][2:]
     assert numbers == [
-        association.MAXIMUM_LENGTH,
-        receiver.ASSOCIATION_LIMIT,
-        association.ASSOCIATION_TIMEOUT,
-        association.NETWORK_TIMEOUT,
+        settings.dicom_maximum_length,
+        settings.dicom_associations,
+        settings.dicom_associations_per_ae,
+        settings.dicom_association_timeout,
+        settings.dicom_idle_timeout,
     ]
-    settings = Settings()
     assert [row[1] for row in table("| Setting | Default")] == [
         str(settings.dicom_port),
         settings.dicom_host or "every interface",
         settings.ae_title,
         str(settings.receivers),
+        str(settings.dicom_tls_port),
+        settings.dicom_tls_certificate or "none",
+        settings.dicom_tls_key or "in the certificate's file",
+        settings.dicom_tls_ca or "none",
+        str(int(settings.dicom_tls_mutual)),
+        str(settings.dicom_associations),
+        str(settings.dicom_associations_per_ae),
+        str(settings.dicom_maximum_length),
+        f"{settings.dicom_association_timeout:.0f}",
+        f"{settings.dicom_response_timeout:.0f}",
+        f"{settings.dicom_idle_timeout:.0f}",
     ]

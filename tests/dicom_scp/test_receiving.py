@@ -8,6 +8,7 @@ import pydicom
 import pytest
 from pynetdicom.pdu_primitives import P_DATA
 
+from dicom_scp.limits import Limits
 from dicom_scp.sender import send
 from dicom_scp.services import Service
 from pacs.errors import NotAllowed, Unavailable
@@ -286,7 +287,7 @@ def test_services_without_the_right_are_rejected(start: Any) -> None:
 
 def test_beyond_the_limit_is_transient(start: Any) -> None:
     """Local limit exceeded: come again; and when there is room again, one is let in."""
-    receiver = start(limit=2)
+    receiver = start(limits=Limits(associations=2))
     first, second = receiver.associate(), receiver.associate()
     assert first.is_established
     assert second.is_established
