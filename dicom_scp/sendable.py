@@ -12,6 +12,7 @@ from pacs.errors import NotAcceptable, Unreadable
 from pacs.file_meta import file_meta, read_file_meta
 from pacs.model import Source, StoredInstance
 from pacs.transcode.convert import convert
+from pacs.transfer_syntaxes import transfer_syntax
 from storage.archive import Archive
 
 _HEAD = 64 * 1024  # bytes of a file in which its File Meta lies
@@ -39,7 +40,7 @@ def from_archive(archive: Archive, hospital: str, stored: StoredInstance) -> Sen
             return _data_set(archive.part10(hospital, stored))
         data = archive.received(hospital, stored)
         if uid == received:
-            return memoryview(data)
+            return _even(data, uid)
         return _converted(identity.sop_class_uid, identity.sop_instance_uid, received, uid, data)
 
     syntaxes = tuple(dict.fromkeys([received, kept]))
@@ -56,7 +57,7 @@ def from_file(path: Path) -> Sendable:
     def encoded(uid: str) -> memoryview:
         data = memoryview(path.read_bytes())[meta.data_set_offset :]
         if uid == meta.transfer_syntax_uid:
-            return data
+            return _even(data, uid)
         return _converted(meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid, uid, data)
 
     return Sendable(meta.sop_class_uid, meta.sop_instance_uid, (meta.transfer_syntax_uid,), encoded)
@@ -68,6 +69,15 @@ def _converted(sop_class_uid: str, sop_instance_uid: str, own: str, uid: str, da
     if read_file_meta(part10).sop_instance_uid != sop_instance_uid:
         raise NotAcceptable("that would be another instance")
     return _data_set(part10)
+
+
+def _even(data: bytes | memoryview, uid: str) -> memoryview:
+    """A data set as it is, of an even length: a strict receiver aborts over an odd fragment (PS3.8 E.1)."""
+    if len(data) % 2 == 0:
+        return memoryview(data)
+    if not transfer_syntax(uid).deflated:
+        raise NotAcceptable("its data set has an odd length")
+    return memoryview(bytes(data) + b"\0")  # as the sender should have padded it (PS3.5 A.5)
 
 
 def _data_set(part10: bytes) -> memoryview:
