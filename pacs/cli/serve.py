@@ -86,7 +86,7 @@ def receive(data: Data = None) -> None:
             opened_spool(ready),
             registry.admit,
             stop,
-            services=services(archive, ready),
+            services=services(archive, registry, tls),
             secured=(secure[0], tls) if secure and tls else None,
             limits=limits_of(ready),
             places=places_of(ready),

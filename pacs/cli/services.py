@@ -5,15 +5,21 @@ Law: a plain list; what a service does is said in `dicom_scp`, who may use it in
 
 from typing import TYPE_CHECKING
 
-from pacs.settings import Settings
-
 if TYPE_CHECKING:
+    from dicom_scp.requestor import Peer
     from dicom_scp.services import Service
+    from dicom_scp.tls import Tls
     from storage.archive import Archive
+    from storage.registry import Registry
 
 
-def services(archive: "Archive", settings: Settings) -> list["Service"]:  # noqa: ARG001  # those that come need them
-    """The services on this archive."""
+def services(archive: "Archive", registry: "Registry", tls: "Tls | None") -> list["Service"]:
+    """The services on this archive; where peers are says ``registry``."""
     from dicom_scp.find import find_service
+    from dicom_scp.requestor import peer_at
+    from dicom_scp.retrieve import retrieval
 
-    return [find_service(archive)]
+    def destination(hospital: str, ae_title: str) -> "Peer":
+        return peer_at(registry.destination(hospital, ae_title), tls)
+
+    return [find_service(archive), retrieval(archive, destination)]
