@@ -2,9 +2,11 @@
 
 Law: a body of any size passes through in bounded memory, both ways. Incoming bytes are fed in whatever pieces the
 network brings; the parser tells its listener of headers, content and ends. Headers are bounded, so that a hostile body
-cannot fill the memory; a body that stops early is an error, never a short part that looks whole.
+cannot fill the memory; a body that stops early is an error, never a short part that looks whole. Lines end with CRLF; a
+body whose first boundary ends with LF alone is read so throughout, because some senders have no CR.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from secrets import token_hex
 from typing import Protocol
@@ -12,6 +14,7 @@ from typing import Protocol
 from pacs.errors import InvalidRequest
 
 MAX_HEADERS = 16 * 1024
+_FOLDED = re.compile(r"\r?\n[ \t]+")  # a header field that goes on in the next line (RFC 5322 2.2.3)
 
 
 def new_boundary() -> str:
@@ -48,9 +51,10 @@ class MultipartParser:
     def __init__(self, boundary: str, listener: PartListener) -> None:
         if not 1 <= len(boundary) <= 200 or not boundary.isascii():
             raise InvalidRequest("multipart boundary is missing or too long")
-        self._delimiter = b"\r\n--" + boundary.encode("ascii")
+        self._boundary = b"--" + boundary.encode("ascii")
+        self._line_end = b"\n"  # until the first boundary tells
         self._listener = listener
-        self._buffer = bytearray(b"\r\n")  # so that a body that starts with its boundary meets the same delimiter
+        self._buffer = bytearray(b"\n")  # so that a body that starts with its boundary meets the same delimiter
         self._step = self._preamble
 
     def feed(self, data: bytes) -> None:
@@ -64,12 +68,29 @@ class MultipartParser:
         if self._step != self._done:
             raise InvalidRequest("multipart body ends before its last boundary")
 
+    @property
+    def _delimiter(self) -> bytes:
+        return self._line_end + self._boundary
+
     def _preamble(self) -> bool:
         found = self._buffer.find(self._delimiter)
         if found < 0:
             del self._buffer[: max(0, len(self._buffer) - len(self._delimiter))]
             return False
         del self._buffer[: found + len(self._delimiter)]
+        self._step = self._first_line
+        return True
+
+    def _first_line(self) -> bool:
+        """See how the lines of this body end."""
+        if self._buffer[:2] == b"--":
+            self._step = self._done
+            return True
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            return self._wait_for_headers()
+        if self._buffer[end - 1 : end] == b"\r":
+            self._line_end = b"\r\n"
         self._step = self._after_delimiter
         return True
 
@@ -79,7 +100,7 @@ class MultipartParser:
         if self._buffer[:2] == b"--":
             self._step = self._done
             return True
-        line, found, _ = self._buffer.partition(b"\r\n")
+        line, found, _ = self._buffer.partition(self._line_end)
         if not found:
             return self._wait_for_headers()
         if line.strip(b" \t"):  # RFC 2046 allows only padding after a boundary
@@ -89,13 +110,15 @@ class MultipartParser:
         return True
 
     def _headers(self) -> bool:
-        end = self._buffer.find(b"\r\n\r\n")
+        end = self._buffer.find(self._line_end * 2)
         if end < 0:
             return self._wait_for_headers()
-        lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
-        pairs = (line.split(":", 1) for line in lines if ":" in line)
+        if end > MAX_HEADERS:
+            raise InvalidRequest("multipart headers are too long")
+        text = _FOLDED.sub(" ", bytes(self._buffer[:end]).decode("latin-1"))
+        pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
         headers = {name.strip().lower(): value.strip() for name, value in pairs}
-        del self._buffer[: end + 4]
+        del self._buffer[: end + 2 * len(self._line_end)]
         self._listener.begin(headers)
         self._step = self._content
         return True

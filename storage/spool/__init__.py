@@ -18,8 +18,9 @@ from storage.durable import disk_errors
 from storage.spool.claims import Claim, Spooled, claim_series
 from storage.spool.incoming import Incoming, check_floor
 from storage.spool.places import INSTANCE, PART, Places
+from storage.spool.spill import Spill
 
-__all__ = ["Claim", "Counts", "Incoming", "Series", "Spool", "Spooled"]
+__all__ = ["Claim", "Counts", "Incoming", "Series", "Spill", "Spool", "Spooled"]
 
 _ABANDONED = 3600  # seconds without a write, after which a file that nobody has open is a crash's
 
@@ -74,6 +75,12 @@ class Spool:
         }
         meta = file_meta(told["sop_class_uid"], told["sop_instance_uid"], told["transfer_syntax_uid"], source)
         return Incoming(self._places, hospital, meta=meta, told=told, free_floor=self._free_floor)
+
+    def spill(self, hospital: str) -> Spill:
+        """Room for bytes that come before it is known which instance they belong to."""
+        with disk_errors():
+            self._places.make(hospital)
+        return Spill(self._places.incoming(hospital), free_floor=self._free_floor)
 
     def series(self) -> Iterator[Series]:
         """Series that have a folder; one listing a hospital, whatever the number of files."""

@@ -1,23 +1,15 @@
-"""The Native DICOM Model (PS3.19 Annex A.1) as text, from and to the objects of the DICOM JSON Model.
+"""The Native DICOM Model that somebody sends (PS3.19 A.1), as a DICOM JSON object; the way back of `native_model`.
 
-Law: one model in memory, two spellings. Incoming XML is parsed without document types and entities, so that it can
-neither grow nor reach for files; depth and counts are bounded. Outgoing text holds no character that XML 1.0 forbids.
+Law: pure. XML is parsed without document types and entities, so that it can neither grow nor reach for files; depth
+and counts are bounded. What values mean is decided by whoever composes the instance.
 """
 
-import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
-from xml.sax.saxutils import escape, quoteattr
-
-from pydicom.datadict import keyword_for_tag
 
 from pacs.errors import Unreadable
 
-NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # XML 1.0, 2.2
 _MAX_DEPTH = 200
 _MAX_NUMBER = 1_000_000
 
@@ -38,7 +30,7 @@ class _Tree(TreeBuilder):
         return super().end(tag.rpartition("}")[2])
 
 
-def parse_xml(data: bytes) -> dict[str, Any]:
+def read_native_model(data: bytes) -> dict[str, Any]:
     """One ``NativeDicomModel`` in UTF-8 as a DICOM JSON object, numbers still text. Raises Unreadable."""
     # an entity can be declared in a document type only; the encoding is fixed, so that these bytes cannot hide one
     if b"<!DOCTYPE" in data:
@@ -105,52 +97,3 @@ def _value(child: Element) -> Any:
         parts = [next((part.text or "" for part in group if part.tag == name), "") for name in _COMPONENTS]
         groups[group.tag] = "^".join(parts).rstrip("^")
     return groups
-
-
-def write_xml(item: Mapping[str, Any]) -> bytes:
-    """One DICOM JSON object as a ``NativeDicomModel`` document in UTF-8."""
-    text = "".join(_attributes(item))
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><NativeDicomModel xmlns="{NAMESPACE}">{text}</NativeDicomModel>'.encode(
-            "utf-8", "replace"
-        )
-    )
-
-
-def _attributes(item: Mapping[str, Any]) -> Iterator[str]:
-    for tag, attribute in sorted(item.items()):
-        number = int(tag, 16)
-        keyword = keyword_for_tag(number)
-        named = f" keyword={quoteattr(keyword)}" if keyword else ""
-        creator = item.get(f"{tag[:4]}00{tag[4:6]}", {}).get("Value", [None])[0] if number & 0x10000 else None
-        if isinstance(creator, str) and number & 0xFFFF >= 0x1000:
-            named += f" privateCreator={quoteattr(_clean(creator))}"
-        yield f'<DicomAttribute tag="{tag}" vr="{attribute["vr"]}"{named}>'
-        if "BulkDataURI" in attribute:
-            yield f"<BulkData uri={quoteattr(_clean(attribute['BulkDataURI']))}/>"
-        if "InlineBinary" in attribute:
-            yield f"<InlineBinary>{attribute['InlineBinary']}</InlineBinary>"
-        for position, value in enumerate(attribute.get("Value", ()), 1):
-            yield from _written(attribute["vr"], position, value)
-        yield "</DicomAttribute>"
-
-
-def _written(vr: str, position: int, value: Any) -> Iterator[str]:
-    if vr == "SQ":
-        yield f'<Item number="{position}">'
-        yield from _attributes(value or {})
-        yield "</Item>"
-    elif vr == "PN":
-        yield f'<PersonName number="{position}">'
-        for group in _GROUPS:
-            if text := (value or {}).get(group):
-                parts = zip(_COMPONENTS, text.split("^", len(_COMPONENTS) - 1), strict=False)
-                inner = "".join(f"<{name}>{escape(_clean(part))}</{name}>" for name, part in parts if part)
-                yield f"<{group}>{inner}</{group}>"
-        yield "</PersonName>"
-    elif value is not None:
-        yield f'<Value number="{position}">{escape(_clean(str(value)))}</Value>'
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
