@@ -41,39 +41,40 @@ def _conditions(level: Level, matches: list[Match], values: Values, *, inside_se
         table = "patient" if level == "patient" else _TABLES[attribute.level]
         for match in matches:
             column = f"{attribute.column}_folded" if match.kind == "name" else attribute.column
-            yield _condition(Identifier(table, column), match, values)
+            yield condition(Identifier(table, column), match, values)
         return
     attributes = Identifier(_TABLES[attribute.level], "attributes")
-    held = _in_one_item(attributes, matches, values) if inside_sequence else _all_held(attributes, matches, values)
+    found = in_one_item(attributes, matches, values) if inside_sequence else _all_held(attributes, matches, values)
     if level == "patient":  # what has no column there is known of the patient's studies
-        held = SQL("EXISTS (SELECT FROM study WHERE study.patient_pk = patient.patient_pk AND {})").format(held)
-    yield held
+        found = SQL("EXISTS (SELECT FROM study WHERE study.patient_pk = patient.patient_pk AND {})").format(found)
+    yield found
 
 
 def _all_held(holder: Composable, matches: list[Match], values: Values) -> Composable:
-    return SQL(" AND ").join(_held(holder, match, values) for match in matches)
+    return SQL(" AND ").join(held(holder, match, values) for match in matches)
 
 
-def _held(holder: Composable, match: Match, values: Values) -> Composable:
+def held(holder: Composable, match: Match, values: Values) -> Composable:
     """A value in DICOM JSON; any of several may match (PS3.4 C.2.2.2.1)."""
-    path = _parameter(values, f'$."{match.attribute.path[-1]:08X}".Value[*]')
+    path = parameter(values, f'$."{match.attribute.path[-1]:08X}".Value[*]')
     if match.kind == "empty":
         return SQL("NOT EXISTS (SELECT FROM jsonb_path_query({}, {}::text::jsonpath))").format(holder, path)
     return SQL("EXISTS (SELECT FROM jsonb_path_query({}, {}::text::jsonpath) AS value(one) WHERE {})").format(
-        holder, path, _condition(_VALUE, match, values)
+        holder, path, condition(_VALUE, match, values)
     )
 
 
-def _in_one_item(attributes: Composable, matches: list[Match], values: Values) -> Composable:
+def in_one_item(attributes: Composable, matches: list[Match], values: Values) -> Composable:
+    """Keys inside of a sequence in DICOM JSON: one item has them all."""
     tag = f"{matches[0].attribute.path[0]:08X}"
     item = SQL("EXISTS (SELECT FROM jsonb_path_query({}, {}::text::jsonpath) AS item(one) WHERE {})").format(
-        attributes, _parameter(values, f'$."{tag}".Value[*]'), _all_held(_ITEM, matches, values)
+        attributes, parameter(values, f'$."{tag}".Value[*]'), _all_held(_ITEM, matches, values)
     )
     # what is searched for as it stands is found by the index first
     sequence = SQL("({} -> {})").format(attributes, Literal(tag))
     contained = [
         SQL(" OR ").join(
-            SQL("{} @> {}").format(sequence, _parameter(values, Jsonb({"Value": [_item(match, value)]})))
+            SQL("{} @> {}").format(sequence, parameter(values, Jsonb({"Value": [_item(match, value)]})))
             for value in match.values
         )
         for match in matches
@@ -86,11 +87,13 @@ def _item(match: Match, value: str) -> dict[str, Any]:
     return {f"{match.attribute.path[-1]:08X}": {"Value": [value]}}
 
 
-def _condition(column: Composable, match: Match, values: Values) -> Composable:
+def condition(column: Composable, match: Match, values: Values) -> Composable:
+    """One match on a column; the parameters are put into ``values``."""
     return _CONDITIONS[match.kind](column, match, values)
 
 
-def _parameter(values: Values, value: Any) -> Placeholder:
+def parameter(values: Values, value: Any) -> Placeholder:
+    """A place for ``value``, which is put into ``values``."""
     name = f"value{len(values)}"
     values[name] = value
     return Placeholder(name)
@@ -98,9 +101,9 @@ def _parameter(values: Values, value: Any) -> Placeholder:
 
 def _equal(column: Composable, match: Match, values: Values) -> Composable:
     if match.attribute.matching == "number" and match.attribute.column:
-        numbers = _parameter(values, [int(value) for value in match.values])
+        numbers = parameter(values, [int(value) for value in match.values])
         return SQL("{} = ANY({}::bigint[])").format(column, numbers)
-    wanted = _parameter(values, list(match.values))
+    wanted = parameter(values, list(match.values))
     if match.attribute.keyword == "ModalitiesInStudy":
         return SQL("{} && {}::text[]").format(column, wanted)
     return SQL("{} = ANY({})").format(column, wanted)
@@ -117,7 +120,7 @@ def _like(column: Composable, match: Match, values: Values) -> Composable:
     several = match.attribute.keyword == "ModalitiesInStudy"
     one = SQL("modality.one") if several else column
     alternatives = SQL(" OR ").join(
-        SQL("{} LIKE {}").format(one, _parameter(values, value.translate(_LIKE))) for value in match.values
+        SQL("{} LIKE {}").format(one, parameter(values, value.translate(_LIKE))) for value in match.values
     )
     whole = SQL("EXISTS (SELECT FROM unnest({}) AS modality(one) WHERE {})") if several else SQL("({1})")
     return whole.format(column, alternatives)
@@ -127,7 +130,7 @@ def _between(column: Composable, match: Match, values: Values) -> Composable:
     first, last = match.values
     # dates and times are digits: an open end lets all of them in, and never what has no date
     return SQL("{} BETWEEN {} AND {}").format(
-        column, _parameter(values, first or "0"), _parameter(values, last or "99999999")
+        column, parameter(values, first or "0"), parameter(values, last or "99999999")
     )
 
 
@@ -137,7 +140,7 @@ def _moments(column: Composable, match: Match, values: Values) -> Composable:
     time = Identifier(_TABLES[match.attribute.level], time_of_pair(match))
     days = _between(column, replace(match, values=(first_day, last_day)), values)
     begin, end = [
-        SQL("({}, {}) {} ({}, {})").format(column, time, SQL(sign), _parameter(values, day), _parameter(values, hour))
+        SQL("({}, {}) {} ({}, {})").format(column, time, SQL(sign), parameter(values, day), parameter(values, hour))
         for sign, day, hour in ((">=", first_day or "0", first), ("<=", last_day or "99999999", last))
     ]
     return SQL("({} AND ({} AND {} OR {} = ''))").format(days, begin, end, time)
@@ -149,7 +152,7 @@ def _words(column: Composable, match: Match, values: Values) -> Composable:
     found = []
     for word in match.values:
         operator, pattern = _word(word)
-        found.append(SQL("{} {} {}").format(text, SQL(operator), _parameter(values, pattern)))
+        found.append(SQL("{} {} {}").format(text, SQL(operator), parameter(values, pattern)))
     return SQL(" AND ").join(found)
 
 
