@@ -20,6 +20,7 @@ from pynetdicom.presentation import build_context
 from dicom_scp.admission import Admission
 from dicom_scp.listener import bind_listener
 from dicom_scp.receiver import run_receiver
+from dicom_scp.tls import Tls
 from pacs.file_meta import read_file_meta
 from pacs.modalities import Roster
 from storage.spool import Spool
@@ -37,6 +38,7 @@ class Running:
     stop: threading.Event
     thread: threading.Thread
     hospital: str = "default"
+    secure_port: int = 0
     peers: list[Association] = field(default_factory=list)
 
     def instances(self) -> list[Path]:
@@ -78,23 +80,25 @@ class Running:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts a receiver; keywords: ``admit``, ``free_floor``, and those of `run_receiver`."""
+    """Starts a receiver; keywords: ``admit``, ``free_floor``, ``tls``, and those of `run_receiver`."""
     started: list[Running] = []
 
-    def begin(*, admit: Admission | None = None, free_floor: int = 0, **given: Any) -> Running:
+    def begin(*, admit: Admission | None = None, free_floor: int = 0, tls: Tls | None = None, **given: Any) -> Running:
         listener = bind_listener("127.0.0.1", 0)
         folder = tmp_path / f"data{len(started)}"
         spool = Spool(folder, free_floor=free_floor)
         admit = admit or partial(Roster({"PACS": "default"}).admit, trust_local=True)
         stop = threading.Event()
+        secure = bind_listener("127.0.0.1", 0)
 
         def run() -> None:
-            with listener:
-                run_receiver(listener, spool, admit, stop, **given)
+            with listener, secure:
+                run_receiver(listener, spool, admit, stop, secured=(secure, tls) if tls else None, **given)
 
         thread = threading.Thread(target=run, name="receiver")
         thread.start()
-        started.append(Running(listener.getsockname()[1], folder, stop, thread))
+        port = listener.getsockname()[1]
+        started.append(Running(port, folder, stop, thread, secure_port=secure.getsockname()[1]))
         return started[-1]
 
     yield begin
