@@ -29,7 +29,6 @@ from storage.ingest import Worker
 from storage.spool import Spool
 from tests.conftest import PYDICOM_FILES, new_database
 
-EXPLICIT_LE, IMPLICIT_LE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY = "1.2.3.4.1"  # of twelve slices in two series
 SERIES = ("1.2.3.4.1.1", "1.2.3.4.1.2")
@@ -131,6 +130,12 @@ def filled(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         thread.join(30)
         listener.close()
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def everything(filled: Filled) -> str:
+    """The Study Instance UIDs of all there is, as one list."""
+    return "\\".join(dict.fromkeys(one.study_instance_uid for one in filled.originals.values()))
 
 
 def _received(spool: Spool, part10: bytes) -> Original:

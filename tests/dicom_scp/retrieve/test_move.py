@@ -1,109 +1,26 @@
 """C-MOVE asked for by DCMTK's movescu and pynetdicom, to DCMTK's storescp."""
 
-import io
-import re
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import evt
-from pynetdicom.ae import ApplicationEntity
-from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
-from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
-from tests.dicom_scp.retrieve.conftest import (
-    CT,
-    EXPLICIT_LE,
-    IMPLICIT_LE,
-    PATIENT,
-    SERIES,
-    STUDY,
-    Filled,
-    Original,
-    data_sets,
-    slice_of_study,
+from pacs.transfer_syntaxes import EXPLICIT_LE, IMPLICIT_LE, TRANSFER_SYNTAXES
+from tests.dicom_scp.retrieve.asking import (
+    PATIENT_ROOT_MOVE,
+    STUDY_ROOT_MOVE,
+    identifier,
+    moved,
+    pixels,
+    read_back,
+    tally,
 )
-
-JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
-PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2", "1.2.840.10008.5.1.4.1.2.2.2"
+from tests.dicom_scp.retrieve.conftest import PATIENT, SERIES, STUDY, Filled, data_sets
 
 
-def identifier(level: str, **keys: Any) -> Dataset:
-    asked = Dataset()
-    asked.QueryRetrieveLevel = level
-    for keyword, value in keys.items():
-        setattr(asked, keyword, value)
-    return asked
-
-
-def moved(
-    filled: Filled,
-    asked: Dataset,
-    *,
-    to: str = "STORESCP",
-    model: str = STUDY_ROOT_MOVE,
-    called: str = "PACS",
-    relational: bool = False,
-    priority: int = 2,
-) -> list[tuple[Dataset, Dataset | None]]:
-    """All responses to one C-MOVE request."""
-    entity = ApplicationEntity("TEST")
-    entity.add_requested_context(model)
-    extended = []
-    if relational:
-        item = SOPClassExtendedNegotiation()
-        item.sop_class_uid, item.service_class_application_information = model, b"\x01"
-        extended.append(item)
-    association = entity.associate("127.0.0.1", filled.port, ae_title=called, ext_neg=extended)
-    try:
-        return list(association.send_c_move(asked, to, model, priority=priority))
-    finally:
-        association.release()
-
-
-def tally(response: Dataset) -> tuple[int, int, int, int]:
-    """Status, completed, failed, warning."""
-    return (
-        response.Status,
-        response.NumberOfCompletedSuboperations,
-        response.NumberOfFailedSuboperations,
-        response.NumberOfWarningSuboperations,
-    )
-
-
-def pixels(data_set: bytes, syntax: str) -> Any:
-    """The samples of an instance as pydicom decodes them, or None."""
-    implicit = syntax == IMPLICIT_LE
-    little = syntax != "1.2.840.10008.1.2.2"
-    if TRANSFER_SYNTAXES[syntax].deflated or syntax == JPEG_EXTENDED:  # pydicom has no decoder of 12 bits
-        return None
-    read = pydicom.dcmread(io.BytesIO(_part10(data_set, syntax)), force=True)
-    assert read.is_implicit_VR == implicit
-    assert read.is_little_endian == little
-    return read.pixel_array if "PixelData" in read else None
-
-
-def _part10(data_set: bytes, syntax: str) -> bytes:
-    from pacs.file_meta import file_meta
-    from pacs.model import Source
-
-    return file_meta(CT, "1.2.3", syntax, Source()) + data_set
-
-
-@pytest.fixture
-def everything(filled: Filled) -> str:
-    """The Study Instance UIDs of all there is, as one list."""
-    return "\\".join(dict.fromkeys(one.study_instance_uid for one in filled.originals.values()))
-
-
-def test_data_sets_leave_byte_for_byte_as_they_came(
-    filled: Filled, storescp: Any, dcmtk: Any, everything: str
-) -> None:
+def test_data_sets_leave_byte_for_byte_as_they_came(filled: Filled, storescp: Any, dcmtk: Any, everything: str) -> None:
     """A destination that takes every transfer syntax gets what the modality sent, though we keep HTJ2K."""
     port, folder = storescp("+xa")
     filled.knows("STORESCP", port)
@@ -136,7 +53,7 @@ def test_uncompressed_destination_gets_the_same_pixels(
         if before is not None:
             assert np.array_equal(pixels(data_set, got), before), uid
         if original.transfer_syntax_uid.startswith("1.2.840.10008.1.2.4.5"):
-            assert pydicom.dcmread(io.BytesIO(_part10(data_set, got))).LossyImageCompression == "01"
+            assert read_back(data_set, got).LossyImageCompression == "01"
 
 
 @pytest.mark.parametrize(
@@ -159,9 +76,7 @@ def test_uncompressed_destination_gets_the_same_pixels(
         (identifier("STUDY", StudyInstanceUID="1.2.3.4.5.6"), STUDY_ROOT_MOVE, 0),
     ],
 )
-def test_every_level_finds_what_it_names(
-    filled: Filled, storescp: Any, asked: Dataset, model: str, count: int
-) -> None:
+def test_every_level_finds_what_it_names(filled: Filled, storescp: Any, asked: Dataset, model: str, count: int) -> None:
     """Unique keys of all levels hold together, lists included; nothing found is a success with nothing done."""
     port, folder = storescp("+xa")
     filled.knows("STORESCP", port)
