@@ -5,10 +5,14 @@ but what an ordering system often leaves out: the numbers of procedure and step,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from pydicom.datadict import dictionary_VR
+
 from pacs.errors import InvalidRequest
+from pacs.keywords import snake_case
+from pacs.levels import Attribute, Matching
 from pacs.names import fold
 from pacs.orders.values import attribute, tag_of
 
@@ -149,3 +153,31 @@ def _status(text: str) -> str:
     if text and text.upper() not in OPEN + CLOSED:
         raise InvalidRequest(f"ScheduledProcedureStepStatus is one of {', '.join(OPEN + CLOSED)}")
     return text.upper()
+
+
+_MATCHING: Mapping[str, Matching] = {
+    "PN": "name",
+    "UI": "uid",
+    "DA": "date",
+    "TM": "time",
+    "SQ": "",
+    "DS": "",
+    "US": "",
+}
+_COLUMNS = frozenset(field.name.removesuffix("_folded") for field in fields(Order)) - {"attributes"}
+
+
+def _key(*path: str) -> Attribute:
+    """A key of the worklist; of its levels it has none, so the word for that means nothing."""
+    tags = tuple(int(tag_of(keyword), 16) for keyword in path)
+    vr, column = dictionary_VR(tags[-1]), snake_case(path[-1])
+    column = column if column in _COLUMNS else ""
+    matching = "" if vr == "PN" and not column else _MATCHING.get(vr, "text")
+    return Attribute(path[-1], tags, vr, "study", matching, column)
+
+
+# What a modality may ask by; all else is answered when it is asked for.
+KEYS: Mapping[tuple[int, ...], Attribute] = {
+    key.path: key
+    for key in (*(_key(keyword) for keyword in KEYWORDS), *(_key(STEP, keyword) for keyword in STEP_KEYWORDS))
+}

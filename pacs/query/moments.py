@@ -18,6 +18,7 @@ PAIRS: Mapping[str, str] = {
     "StudyDate": "StudyTime",
     "PerformedProcedureStepStartDate": "PerformedProcedureStepStartTime",
     "ContentDate": "ContentTime",
+    "ScheduledProcedureStepStartDate": "ScheduledProcedureStepStartTime",
 }
 _OFFSET = re.compile(r"^([+-]?)([01][0-9])([0-5][0-9])$")
 _DAY = ("000000", "235959.999999")
