@@ -18,8 +18,9 @@ def services(archive: "Archive", registry: "Registry", tls: "Tls | None") -> lis
     from dicom_scp.find import find_service
     from dicom_scp.requestor import peer_at
     from dicom_scp.retrieve import retrieval
+    from dicom_scp.worklist import worklist_service
 
     def destination(hospital: str, ae_title: str) -> "Peer":
         return peer_at(registry.destination(hospital, ae_title), tls)
 
-    return [find_service(archive), retrieval(archive, destination)]
+    return [find_service(archive), worklist_service(archive), retrieval(archive, destination)]
