@@ -38,6 +38,7 @@ class Settings:
     dicom_tls_mutual: bool = True  # whoever calls us must have a certificate too
     http_host: str = "127.0.0.1"
     http_port: int = 8080
+    cors_origins: str = ""  # pages of other origins that may call DICOMweb and IIIF with a token; "*" is every one
     receivers: int = 2
     workers: int = 2
     spool_free_floor: int = 1024 * MIB

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from pacs import __version__
 from pacs.settings import Settings
@@ -19,12 +19,14 @@ from storage.access import Access
 from storage.archive import Archive
 from storage.spool import Spool
 from viewer_api import documentation, health, iiif, pages, session, sign_in, viewer
-from viewer_api.dicomweb import frames, rendered, retrieve, search, store
+from viewer_api.cross_origin import CrossOrigin, parse_origins
+from viewer_api.dicomweb import bulk, frames, metadata, rendered, retrieve, search, store, wado_uri
 from viewer_api.dicomweb.addresses import ROOT
 from viewer_api.ohif.page import ohif
 from viewer_api.problems import answer_with_problems
 from viewer_api.rendering import Renderer
 from viewer_api.security import SecurityHeaders
+from viewer_api.request_ids import RequestIds
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "web" / "node_modules"
@@ -51,8 +53,20 @@ class Assets(StaticFiles):
 
 
 def create_app(settings: Settings, archive: Archive, spool: Spool, access: Access) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI, with what must hold for every answer around all of it."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Outside of the answer to unforeseen errors too, which middleware added as usual never sees."""
+        stack: ASGIApp = SecurityHeaders(super().build_middleware_stack())
+        if origins := parse_origins(self.state.settings.cors_origins):
+            stack = CrossOrigin(stack, origins)
+        return RequestIds(stack)
+
+
     """The application of one archive; opens nothing and closes nothing."""
-    app = FastAPI(
+    parse_origins(settings.cors_origins)  # said at the start, not at the first request
+    app = Application(
         title="PACS",
         version=__version__,
         description="DICOMweb (PS3.18), IIIF Image API 3 and the pages of the archive.",
@@ -66,8 +80,15 @@ def create_app(settings: Settings, archive: Archive, spool: Spool, access: Acces
     app.state.access = access
     app.state.renderer = Renderer(archive)
     answer_with_problems(app)
-    app.add_middleware(SecurityHeaders)
-    for router in (search.router, retrieve.router, frames.router, rendered.router, store.router):
+    for router in (
+        search.router,
+        metadata.router,
+        retrieve.router,
+        frames.router,
+        bulk.router,
+        rendered.router,
+        store.router,
+    ):
         app.include_router(router, prefix=ROOT)
     for router in (
         iiif.router,

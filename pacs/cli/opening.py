@@ -33,9 +33,11 @@ def settings_of(data: Path | None) -> Settings:
     return replace(settings, data=settings.data.resolve())
 
 
-def start_logging() -> None:
+def start_logging(formatter: type[logging.Formatter] = logging.Formatter) -> None:
     """Log to standard error, one line an event; libraries only what worries them."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for room in ("pacs", "storage", "dicom_scp", "viewer_api"):
         logging.getLogger(room).setLevel(logging.INFO)
 

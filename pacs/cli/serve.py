@@ -117,7 +117,7 @@ def web(data: Data = None) -> None:
     from viewer_api.app import create_app
 
     settings = settings_of(data)
-    start_logging()
+    start_logging(NamingFormatter)
     given = inherited_listener(os.environ)
     with (
         given or bind_listener(settings.http_host, settings.http_port) as listener,
@@ -133,6 +133,7 @@ def web(data: Data = None) -> None:
 
 def _receivers(settings: Settings, listeners: Sequence[socket.socket]) -> list[Part]:
     return _numbered("receive", settings.receivers, RECEIVERS, listeners)
+    from viewer_api.request_ids import NamingFormatter
 
 
 def _workers(settings: Settings) -> list[Part]:

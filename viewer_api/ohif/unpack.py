@@ -52,7 +52,6 @@ def main(tgz: Path, folder: Path) -> None:
     for name, content in wanted(tgz):
         path = fresh / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = mended(name, content)
         if path.suffix in SQUEEZED:
             path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))
         else:
@@ -78,7 +77,7 @@ def wanted(tgz: Path) -> Iterator[tuple[str, bytes]]:
             source = package.extractfile(member)
             if source is None or member.size > LARGEST:
                 sys.exit(f"{name} cannot be unpacked")
-            yield name, source.read()
+            yield name, mended(name, source.read())
 
 
 def mended(name: str, content: bytes) -> bytes:
