@@ -52,8 +52,9 @@ RETRIEVE_STATUSES: Mapping[type[errors.ArchiveError], RetrieveStatus] = {
 def retrieve_answer_to(error: Exception) -> tuple[RetrieveStatus, str]:
     """Status and Error Comment for ``error``; what is not ours says nothing of itself: it may hold patient data."""
     _, comment = answer_to(error)
-    known = isinstance(error, errors.ArchiveError)
-    return RETRIEVE_STATUSES[type(error)] if known else RetrieveStatus.UNABLE_TO_PROCESS, comment
+    if isinstance(error, errors.ArchiveError):
+        return RETRIEVE_STATUSES[type(error)], comment
+    return RetrieveStatus.UNABLE_TO_PROCESS, comment
 
 
 def _is_warning(status: int) -> bool:

@@ -17,7 +17,7 @@ PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2", "1.2.840.100
 PATIENT_ROOT_GET, STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3", "1.2.840.10008.5.1.4.1.2.2.3"
 JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 
-Responses = list[tuple[Dataset, Dataset | None]]
+Responses = list[tuple[Dataset, Any]]
 
 
 def identifier(level: str, **keys: Any) -> Dataset:
@@ -43,7 +43,7 @@ def moved(
     entity = ApplicationEntity("TEST")
     entity.add_requested_context(model)
     entity.dimse_timeout = 60
-    extended = []
+    extended: list[Any] = []
     if relational:
         item = SOPClassExtendedNegotiation()
         item.sop_class_uid, item.service_class_application_information = model, b"\x01"

@@ -1,12 +1,11 @@
 """One archive for all retrievals, real and filled; destinations of every temper."""
 
 import socket
-import struct
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -87,7 +86,7 @@ class Filled:
     originals: dict[str, Original]
     destinations: dict[str, Peer] = field(default_factory=dict)
 
-    def destination(self, hospital: str, ae_title: str) -> Peer:
+    def destination(self, _hospital: str, ae_title: str) -> Peer:
         """As the registry would say."""
         if ae_title == "MUTE":
             raise NotAllowed("nothing may be sent to MUTE")
@@ -221,10 +220,8 @@ class Rascal:
             threading.Thread(target=self._run, args=(connection, number), daemon=True).start()
 
     def _run(self, connection: socket.socket, number: int) -> None:
-        try:
+        with suppress(OSError):
             self._behave(connection, number)
-        except (OSError, struct.error):
-            pass
 
 
 @pytest.fixture

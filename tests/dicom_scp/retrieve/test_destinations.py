@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 from pynetdicom.presentation import build_context
 
 from dicom_scp import sending
@@ -44,7 +45,7 @@ def scp() -> Iterator[Callable[..., int]]:
 
 def test_silent_destination_is_given_up_and_harms_nobody(filled: Filled, storescp: Any, rascal: Any) -> None:
     """It accepts the connection and never says a word: all count as failed, in bounded time, others go on."""
-    filled.knows("SILENT", rascal(lambda connection, _: connection.recv(1) and time.sleep(60)).port)
+    filled.knows("SILENT", rascal(lambda *_: threading.Event().wait(60)).port)
     port, folder = storescp("+xa")
     filled.knows("STORESCP", port)
     results: list[Any] = []
@@ -83,7 +84,6 @@ def test_destination_that_hangs_in_the_middle(filled: Filled, scp: Any) -> None:
 
 def test_destination_that_reads_nothing(filled: Filled, rascal: Any) -> None:
     """It associates, then leaves its buffers full: our send ends too."""
-    from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 
     def associate(connection: socket.socket, _: int) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -106,7 +106,7 @@ def test_destination_that_reads_nothing(filled: Filled, rascal: Any) -> None:
 def test_nobody_listens(filled: Filled) -> None:
     """A closed port is said at once."""
     filled.knows("STORESCP", 9)
-    [(response, failed)] = moved(filled, WHOLE_STUDY)
+    [(response, _)] = moved(filled, WHOLE_STUDY)
     assert tally(response) == (0xA702, 0, 12, 0)
     assert "does not answer" in response.ErrorComment
 

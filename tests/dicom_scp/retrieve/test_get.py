@@ -38,7 +38,7 @@ class Getter:
         entity.maximum_pdu_size = pdu
         entity.dimse_timeout = 20
         contexts = [build_context(model), *(build_context(abstract, syntaxes) for abstract, syntaxes in storage)]
-        roles = [build_role(abstract, scp_role=True) for abstract, _ in storage] if role else []
+        roles: list[Any] = [build_role(abstract, scp_role=True) for abstract, _ in storage] if role else []
         self.association: Association = entity.associate(
             "127.0.0.1",
             filled.port,
@@ -80,7 +80,7 @@ def getter(filled: Filled, request: Any) -> Any:
 
 
 def test_dcmtk_gets_everything(filled: Filled, dcmtk: Any, tmp_path: Path, everything: str) -> None:
-    """getscu takes uncompressed transfer syntaxes only: byte for byte where that is what came, else the same pixels."""
+    """DCMTK takes what is uncompressed only: byte for byte where that is what came, else the same pixels."""
     done = dcmtk(
         "getscu", "-v", "-S", "+B", "-od", tmp_path, "-aec", "PACS", "-k", "QueryRetrieveLevel=STUDY",
         "-k", f"StudyInstanceUID={everything}", "127.0.0.1", filled.port,
@@ -133,7 +133,7 @@ def test_what_can_be_made_of_anything_wins_a_context(filled: Filled, getter: Any
         (("1.2.840.10008.5.1.4.1.1.4", [EXPLICIT_LE]), True),
     ],
 )
-def test_nothing_in_common_fails_every_instance(getter: Any, storage: Any, role: bool) -> None:
+def test_nothing_in_common_fails_every_instance(getter: Any, storage: Any, *, role: bool) -> None:
     """No lossless way, no SCP role, no context for the class: all fail, each is named, the association goes on."""
     peer = getter(storage, role=role)
     for _ in range(2):
