@@ -12,11 +12,8 @@ depends_on = None
 
 STATEMENTS = (
     "CREATE INDEX patient_by_patient_id ON patient (patient_id)",
-    # nothing but the sequence that worklists ask for; most series have none
-    """
-    CREATE INDEX series_by_request ON series USING gin ((attributes -> '00400275') jsonb_path_ops)
-    WHERE attributes ? '00400275'
-    """,
+    # Request Attributes Sequence, the only one that the standard has matched
+    "CREATE INDEX series_by_request ON series USING gin ((attributes -> '00400275') jsonb_path_ops)",
     """
     DO $$ DECLARE place text; one record; BEGIN
         SELECT n.nspname INTO place FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
