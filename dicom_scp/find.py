@@ -18,7 +18,8 @@ from pacs.dataset import DataSet
 from pacs.errors import Unidentified
 from pacs.levels import BY_KEYWORD, BY_PATH, LEVELS, Attribute, Level
 from pacs.modalities import Right
-from pacs.query import Match, Query, match_of
+from pacs.query import Match, Query, combined, match_of
+from pacs.query.moments import LOCAL_OFFSET
 from storage.archive import Archive
 from storage.index.sop_classes import sop_classes_in_study
 
@@ -37,20 +38,25 @@ UNIQUE_KEYS: Mapping[Level, str] = {
 }
 # Bytes of Service-class-application-information (PS3.4 C.5.1.1)
 RELATIONAL, DATE_TIME, FUZZY, TIMEZONE, MULTI_FRAME, EMPTY_VALUE, MULTIPLE_VALUE = range(7)
-UNDERSTOOD = bytes([1, 1, 1, 0, 0, 1, 1])
+UNDERSTOOD = bytes([1, 1, 1, 1, 0, 1, 1])
 
 _LEVEL, _RETRIEVE_AE_TITLE, _AVAILABILITY = 0x00080052, 0x00080054, 0x00080056
-_ABOUT_THE_QUERY = frozenset({_LEVEL, 0x00080053, _RETRIEVE_AE_TITLE, _AVAILABILITY})  # 53: Query/Retrieve View
+_VIEW, _TIMEZONE = 0x00080053, 0x00080201
+_ABOUT_THE_QUERY = frozenset({_LEVEL, _VIEW, _RETRIEVE_AE_TITLE, _AVAILABILITY, _TIMEZONE})
 _MODALITY = 0x00080060
 _SOP_CLASSES = 0x00080062  # in Study: known by the instances alone
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """An Identifier, understood; ``sop_classes``: those of which a study must have one, () when that was not asked."""
+    """An Identifier, understood; ``sop_classes``: those of which a study must have one, () when that was not asked.
+
+    ``zoned``: the requestor named its time zone, so the answers name theirs.
+    """
 
     query: Query
     warning: bool
+    zoned: bool
     sop_classes: tuple[str, ...] = ()
 
 
@@ -64,11 +70,7 @@ def find_service(archive: Archive) -> Service:
             found = _with_sop_classes(archive, caller.hospital, found, search.sop_classes)
         return Matches(
             found=found,
-            added={
-                f"{_LEVEL:08X}": {"vr": "CS", "Value": [asked.value(_LEVEL)]},
-                f"{_RETRIEVE_AE_TITLE:08X}": {"vr": "AE", "Value": [caller.called]},
-                f"{_AVAILABILITY:08X}": {"vr": "CS", "Value": ["ONLINE"]},
-            },
+            added=_added(asked, caller, zoned=search.zoned),
             warning=search.warning,
             character_sets=character_sets(asked.character_set, caller.character_set),
         )
@@ -81,6 +83,16 @@ def find_service(archive: Archive) -> Service:
     )
 
 
+def _added(asked: Asked, caller: Caller, *, zoned: bool) -> dict[str, Any]:
+    """What every answer says beside the keys: where a match can be retrieved, and which zone its times are in."""
+    zone = {f"{_TIMEZONE:08X}": {"vr": "SH", "Value": [LOCAL_OFFSET]}} if zoned else {}
+    return zone | {
+        f"{_LEVEL:08X}": {"vr": "CS", "Value": [asked.value(_LEVEL)]},
+        f"{_RETRIEVE_AE_TITLE:08X}": {"vr": "AE", "Value": [caller.called]},
+        f"{_AVAILABILITY:08X}": {"vr": "CS", "Value": ["ONLINE"]},
+    }
+
+
 def understand(asked: Asked, sop_class_uid: str, agreed: bytes) -> Search:
     """The search that an Identifier asks for; raises Unidentified (does not fit the root), InvalidRequest (a value)."""
     flags = agreed.ljust(len(UNDERSTOOD), b"\0")
@@ -89,17 +101,19 @@ def understand(asked: Asked, sop_class_uid: str, agreed: bytes) -> Search:
         _check_hierarchy(asked, ROOTS[sop_class_uid], level)
     keys = _Keys(level, fuzzy=bool(flags[FUZZY]), empty=bool(flags[EMPTY_VALUE]))
     keys.take(asked.data_set, ())
+    zone = asked.value(_TIMEZONE) if flags[TIMEZONE] else ""
+    matches = combined(keys.matches, ranges=keys.ranges if flags[DATE_TIME] else (), offset=zone or LOCAL_OFFSET)
     sop_classes = tuple(filter(None, asked.value(_SOP_CLASSES).split("\\"))) if level == "study" else ()
     query = Query(
         level=level,
-        matches=tuple(keys.matches),
+        matches=matches,
         includefield=tuple(f"{tag:08X}" for tag in asked.keys),
         include_all=False,
         limit=0,
         offset=0,
         fuzzymatching=bool(flags[FUZZY]),
     )
-    return Search(query, keys.unsupported, sop_classes)
+    return Search(query, keys.unsupported, bool(zone), sop_classes)
 
 
 def _level(asked: Asked, levels: tuple[Level, ...]) -> Level:
@@ -122,6 +136,7 @@ class _Keys:
     def __init__(self, level: Level, *, fuzzy: bool, empty: bool) -> None:
         self._level, self._fuzzy, self._empty = level, fuzzy, empty
         self.matches: list[Match] = []
+        self.ranges: set[str] = set()  # keywords with a range for a value
         self.unsupported = False
 
     def take(self, data_set: DataSet, path: tuple[int, ...]) -> None:
@@ -146,6 +161,7 @@ class _Keys:
         match = self._match(attribute, value)
         if match:
             self.matches.append(match)
+            self.ranges |= {attribute.keyword} if "-" in value else set()
 
     def _match(self, attribute: Attribute, value: str) -> Match | None:
         if not value.strip("*"):

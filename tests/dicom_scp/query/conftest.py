@@ -20,9 +20,10 @@ from pydicom.sequence import Sequence
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
+from dicom_scp.find import find_service
 from dicom_scp.listener import bind_listener
 from dicom_scp.receiver import run_receiver
-from pacs.cli.services import services
+from dicom_scp.worklist import worklist_service
 from pacs.file_meta import read_file_meta
 from pacs.modalities import Admitted, Roster
 from pacs.model import Source
@@ -68,7 +69,7 @@ class Peer:
         """Status and Identifier of every response."""
         entity = ApplicationEntity(calling)
         entity.add_requested_context(sop_class, syntax)
-        negotiation = []
+        negotiation: list[Any] = []
         if extended:
             negotiation.append(SOPClassExtendedNegotiation())
             negotiation[0].sop_class_uid = sop_class
@@ -115,7 +116,8 @@ def peer(
         listener = bind_listener("127.0.0.1", 0)
         found.port = listener.getsockname()[1]
         stop = threading.Event()
-        run = partial(run_receiver, listener, spool, admit, stop, services=services(archive, settings), grace=1.0)
+        services = [find_service(archive), worklist_service(archive)]
+        run = partial(run_receiver, listener, spool, admit, stop, services=services, grace=1.0)
         thread = threading.Thread(target=run)
         thread.start()
         stack.callback(listener.close)
@@ -134,7 +136,7 @@ def _fill(spool: Spool, worker: Worker, template: Path) -> None:
 
 def _instance(template: Path, number: int, instance: int) -> bytes:
     patient_id, name, character_set, date, time, modality, accession, _ = STUDIES[number - 1]
-    found = dcmread(template)
+    found: Any = dcmread(template)
     found.SpecificCharacterSet = character_set.split("\\") if character_set else None
     found.PatientID, found.PatientName, found.PatientBirthDate = patient_id, name, "19700101"
     found.StudyDate, found.StudyTime, found.Modality, found.AccessionNumber = date, time, modality, accession
