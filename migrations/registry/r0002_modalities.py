@@ -17,7 +17,7 @@ STATEMENTS = (
             rights <@ ARRAY['store', 'query', 'retrieve', 'commit', 'worklist', 'mpps', 'destination']
         ),
         ADD COLUMN transfer_syntaxes text[] NOT NULL DEFAULT '{}',
-        ADD COLUMN character_set text NOT NULL DEFAULT 'ISO_IR 192',
+        ADD COLUMN character_set text NOT NULL DEFAULT '',
         ADD COLUMN note text NOT NULL DEFAULT '' CHECK (length(note) <= 1000),
         ADD CHECK (port IS NULL OR masklen(address) = CASE family(address) WHEN 4 THEN 32 ELSE 128 END)
     """,

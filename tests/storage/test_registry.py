@@ -7,10 +7,11 @@ import psycopg
 import pytest
 
 from pacs.errors import InvalidRequest, NotAllowed, NotFound, Unavailable
-from pacs.modalities import ALL_RIGHTS, Modality, Right
+from pacs.modalities import ALL_RIGHTS, MODALITY_RIGHTS, Modality, Right
 from storage.index import Index
 from storage.index.registry import drop_modality, modalities, put_modality
-from storage.registry import Registry
+from storage.index.strangers import OF_ADDRESS, OF_ALL, Noted, admit_seen, note, seen
+from storage.registry import Registry, Strangers
 
 CT = Modality(hospital="default", ae_title="CT1", address="10.0.0.7")
 VIEWER = Modality(
@@ -111,3 +112,57 @@ def test_a_registry_that_was_never_read_is_unavailable() -> None:
     """Without any answer from the database nobody is admitted, and nobody told that it is unknown."""
     with Index("postgresql://127.0.0.1:1/none") as index, Registry(index) as registry, pytest.raises(Unavailable):
         registry.admit("CT1", "PACS", "10.0.0.7")
+
+
+def test_who_is_turned_away_is_seen_and_admitted(index: Index) -> None:
+    """An unknown caller is noted with how often it came; one click, and it may what a modality needs."""
+    with Registry(index, fresh=0.05) as registry:
+        for _ in range(3):
+            with pytest.raises(NotAllowed):
+                registry.admit("CT1", "PACS", "10.0.0.7")
+        until(lambda: sum(one.times for one in seen(index, "default")) == 3)
+        [stranger] = seen(index, "default")
+        assert (stranger.calling, stranger.called, stranger.address) == ("CT1", "PACS", "10.0.0.7")
+        assert stranger.hospital == "default"
+        assert stranger.first_seen <= stranger.last_seen
+        assert admit_seen(index, "default", stranger.stranger) == ("CT1", "10.0.0.7")
+        assert seen(index) == []
+        until(lambda: CT in registry.now().modalities)
+        assert registry.admit("CT1", "PACS", "10.0.0.7").rights == MODALITY_RIGHTS
+
+
+def test_a_wrong_called_title_is_seen_but_not_admitted(index: Index) -> None:
+    """Whoever calls a hospital that is none has to call another title; admitting it would not help."""
+    with Registry(index, fresh=0.05) as registry:
+        with pytest.raises(NotFound):
+            registry.admit("CT1\0\n", "PACKS", "10.0.0.7")
+        until(lambda: bool(seen(index)))
+        [stranger] = seen(index, "default")
+        assert (stranger.calling, stranger.called, stranger.hospital) == ("CT1??", "PACKS", None)
+        with pytest.raises(NotFound):
+            admit_seen(index, "default", stranger.stranger)
+        assert modalities(index) == []
+
+
+def test_admitting_does_not_change_who_is_registered(index: Index) -> None:
+    """A stranger that was registered meanwhile keeps what was registered."""
+    note(index, [Noted("CT1", "PACS", "10.0.0.7", 0, 1)])
+    known = replace(CT, rights=frozenset({Right.QUERY}))
+    put_modality(index, known)
+    [stranger] = seen(index)
+    admit_seen(index, "default", stranger.stranger)
+    assert modalities(index) == [known]
+
+
+def test_a_flood_of_strangers_drives_nobody_out(index: Index) -> None:
+    """One address fills its own share of the table only; and the table is bounded."""
+    note(index, [Noted("CT1", "PACS", "10.0.0.7", 5, 1)])
+    flood = Strangers()
+    for number in range(1000):
+        flood.note(f"X{number}", "PACS", "10.0.0.66")
+    flood.write(index)
+    found = seen(index)
+    assert len(found) == OF_ADDRESS + 1
+    assert "CT1" in {one.calling for one in found}
+    note(index, [Noted("CT", "PACS", f"10.1.{n // 250}.{n % 250}", 0, 1) for n in range(OF_ALL + 50)])
+    assert len(seen(index)) == OF_ALL
