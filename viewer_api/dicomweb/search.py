@@ -75,7 +75,7 @@ def search(
     media_type = form_of(accepted(request))
     within = [("StudyInstanceUID", study), ("SeriesInstanceUID", series)]
     keys = [(keyword, uid) for keyword, uid in within if uid]
-    if not all(is_safe_uid(uid) for _, uid in keys):
+    if not all(is_safe_uid(uid) and "," not in uid for _, uid in keys):
         raise InvalidRequest("the path names something that is no UID")
     named: tuple[Level, ...] = ("study", "series")
     query = parse_query(level, [*keys, *request.query_params.multi_items()], named=named[: len(keys)])
