@@ -20,13 +20,14 @@ from storage.archive import Archive
 from storage.spool import Spool
 from viewer_api import documentation, health, iiif, pages, session, sign_in, viewer
 from viewer_api.cross_origin import CrossOrigin, parse_origins
-from viewer_api.dicomweb import bulk, frames, metadata, rendered, retrieve, search, store, wado_uri
+from viewer_api.dicomweb import bulk, delete, frames, metadata, rendered, retrieve, search, store, wado_uri
 from viewer_api.dicomweb.addresses import ROOT
+from viewer_api.memory import Memory
 from viewer_api.ohif.page import ohif
 from viewer_api.problems import answer_with_problems
 from viewer_api.rendering import Renderer
-from viewer_api.security import SecurityHeaders
 from viewer_api.request_ids import RequestIds
+from viewer_api.security import SecurityHeaders
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "web" / "node_modules"
@@ -52,7 +53,6 @@ class Assets(StaticFiles):
         return await super().get_response(path, scope)
 
 
-def create_app(settings: Settings, archive: Archive, spool: Spool, access: Access) -> FastAPI:
 class Application(FastAPI):
     """FastAPI, with what must hold for every answer around all of it."""
 
@@ -64,6 +64,7 @@ class Application(FastAPI):
         return RequestIds(stack)
 
 
+def create_app(settings: Settings, archive: Archive, spool: Spool, access: Access) -> FastAPI:
     """The application of one archive; opens nothing and closes nothing."""
     parse_origins(settings.cors_origins)  # said at the start, not at the first request
     app = Application(
@@ -79,6 +80,7 @@ class Application(FastAPI):
     app.state.spool = spool
     app.state.access = access
     app.state.renderer = Renderer(archive)
+    app.state.metadata = Memory(metadata.FINISHED, len)
     answer_with_problems(app)
     for router in (
         search.router,
@@ -88,9 +90,11 @@ class Application(FastAPI):
         bulk.router,
         rendered.router,
         store.router,
+        delete.router,
     ):
         app.include_router(router, prefix=ROOT)
     for router in (
+        wado_uri.router,
         iiif.router,
         health.router,
         session.router,

@@ -41,9 +41,10 @@ def test_one_bad_part_fails_alone(site: "Site", pydicom_file: Callable[[str], Pa
     response = site.client().post("/dicom-web/studies", content=body, headers={"Content-Type": TYPE})
     assert response.status_code == 202
     assert len(response.json()["00081199"]["Value"]) == 1
-    failed = response.json()["00081198"]["Value"]
-    assert [item["00081197"]["Value"] for item in failed] == [[0xA900], [0xC000]]
-    assert failed[0]["00081155"]["Value"] == [nameless.SOPInstanceUID]
+    (failed,) = response.json()["00081198"]["Value"]
+    assert (failed["00081155"]["Value"], failed["00081197"]["Value"]) == ([nameless.SOPInstanceUID], [0xA900])
+    (other,) = response.json()["0008119A"]["Value"]
+    assert other == {"00081197": {"vr": "US", "Value": [0xC000]}}
 
 
 def test_another_study_is_refused_and_nothing_is_stored(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
@@ -60,8 +61,13 @@ def test_another_study_is_refused_and_nothing_is_stored(site: "Site", pydicom_fi
 @pytest.mark.parametrize(
     ("content_type", "body", "status"),
     [
-        ("application/dicom", b"x", 415),
-        ("multipart/related; type=application/dicom+json; boundary=b", b"--b--", 415),
+        ("text/html", b"x", 415),
+        ("", b"x", 415),
+        ("multipart/related; type=text/html; boundary=b", b"--b--", 415),
+        ("application/dicom+json", b"{", 400),
+        ("application/dicom+json", b"[" * 100_000, 400),
+        ("application/dicom+xml", b"<!DOCTYPE x><NativeDicomModel/>", 400),
+        ("multipart/related; type=application/dicom+json; boundary=b", b"--b--", 400),
         ("multipart/related; type=application/dicom", b"--b--", 400),
         (TYPE, b"--b--\r\n", 400),
         (TYPE, b"", 400),
