@@ -12,7 +12,7 @@ from rich.table import Table
 
 from pacs.cli.opening import HOSPITAL, Data, database, settings_of
 from pacs.cli.output import console
-from pacs.errors import InvalidRequest, NotFound
+from pacs.errors import InvalidRequest, NotFound, Unavailable
 from pacs.modalities import AS_ASKED, MODALITY_RIGHTS, Modality, Right
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ modality = typer.Typer(help="Modalities, workstations and archives that we know.
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add ``modality add``, ``list`` and ``remove``."""
+    """Add ``modality`` with what is below."""
     app.add_typer(modality, name="modality")
 
 
@@ -39,7 +39,7 @@ def add(
         str, typer.Option(help="What it may do, of store,query,retrieve,commit,worklist,mpps,destination.")
     ] = ",".join(sorted(MODALITY_RIGHTS)),
     port: Annotated[int, typer.Option(help="Where it listens, so that we can call it.", min=0, max=65535)] = 0,
-    tls: Annotated[bool, typer.Option("--tls", help="Call it over TLS.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="We speak with it over TLS only.")] = False,
     transfer_syntaxes: Annotated[
         str, typer.Option("--transfer-syntaxes", help="UIDs that it wants, best first, with commas.")
     ] = "",
@@ -107,6 +107,50 @@ def remove(
         if not drop_modality(index, hospital, ae_title, address):
             raise NotFound(f"{ae_title} {address} is not registered")
     console.print(f"{ae_title} is not registered any more")
+
+
+@modality.command("echo")
+def echo(ae_title: Title, data: Data = None, hospital: Hospital = HOSPITAL) -> None:
+    """Ask a modality whether it is there (C-ECHO)."""
+    from pacs.cli.dimse import outgoing_of
+    from storage.index.registry import roster
+
+    settings = settings_of(data)
+    with _index(data) as index:
+        reached = roster(index).reach(hospital, ae_title)
+    status = outgoing_of(settings).echo(reached)
+    if status:
+        raise Unavailable(f"{ae_title} answers 0x{status:04X}")
+    console.print(f"{ae_title} at {reached.modality.address}:{reached.modality.port} answers")
+
+
+@modality.command("seen")
+def seen(data: Data = None) -> None:
+    """List those who called without being known, latest first."""
+    from storage.index import strangers
+
+    with _index(data) as index:
+        found = strangers.seen(index)
+    table = Table("number", "AE title", "address", "called", "hospital", "times", "first seen", "last seen")
+    for one in found:
+        since, last = (moment.astimezone().isoformat(" ", "seconds") for moment in (one.first_seen, one.last_seen))
+        hospital = one.hospital or "none has this AE title"
+        table.add_row(str(one.stranger), one.calling, one.address, one.called, hospital, str(one.times), since, last)
+    console.print(table)
+
+
+@modality.command("admit")
+def admit(
+    number: Annotated[int, typer.Argument(help="As listed by `pacs modality seen`.")],
+    data: Data = None,
+    hospital: Hospital = HOSPITAL,
+) -> None:
+    """Know one of those who called, with what a modality may do."""
+    from storage.index.strangers import admit_seen
+
+    with _index(data) as index:
+        ae_title, address = admit_seen(index, hospital, number)
+    console.print(f"{ae_title} at {address} may {', '.join(sorted(MODALITY_RIGHTS))}")
 
 
 def rights_of(text: str) -> frozenset[Right]:

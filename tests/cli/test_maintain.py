@@ -77,15 +77,6 @@ def test_a_printed_token_opens_the_door_until_it_ends(run: Run, database: str) -
         assert access.check(access.issue("bearer", HOSPITAL, "x", timedelta(seconds=-1))) is None
 
 
-def test_modalities_are_added_listed_and_removed(run: Run) -> None:
-    """What was added is listed until it is removed."""
-    assert run("modality", "add", "CT1", "10.0.0.7").exit_code == 0
-    assert run("modality", "add", "CT1", "10.0.0.7").exit_code == 0
-    assert "10.0.0.7" in run("modality", "list").output
-    assert run("modality", "remove", "CT1", "10.0.0.7").exit_code == 0
-    assert "10.0.0.7" not in run("modality", "list").output
-
-
 def test_an_error_of_the_archive_is_one_sentence(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
