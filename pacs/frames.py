@@ -29,12 +29,12 @@ def locate_frames(
     """Offset and length of each frame, from the start of the Part 10 file whose data set begins at `data_set_offset`.
 
     An encapsulated frame reaches from the item header of its first fragment to the end of its last (`join_fragments`);
-    a native one is its bytes. Video, and single-bit frames that share bytes, are one entry for all frames; a deflated
-    data set has none.
+    a native one is its bytes. Video, and single-bit frames that share bytes, are one entry for all frames. In a deflated
+    data set places are those of the inflated one.
     """
     syntax = TRANSFER_SYNTAXES.get(transfer_syntax_uid)
     pixels = next((data_set.elements[tag] for tag in sorted(PIXELS & data_set.elements.keys())), None)
-    if image is None or pixels is None or (syntax and syntax.deflated):
+    if image is None or pixels is None:
         return ()
     if not pixels.fragments:
         spans = _native(pixels, image)

@@ -1,4 +1,4 @@
-"""Answers that browsers and viewers may ask for in part or keep: ETag, 304, Range and gzip (RFC 9110 8.8.3, 13, 14).
+"""Answers that browsers and viewers may ask for in part or keep: ETag, 304, Range, gzip, zstd (RFC 9110 8.8.3, 13, 14).
 
 Law: a strong ETag is made from what the answer is made from (digests, parameters), never from the time. Patients' data
 is ``private``: kept by the browser of the person who may see it, by nothing on the way.
@@ -6,9 +6,10 @@ is ``private``: kept by the browser of the person who may see it, by nothing on 
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 
+import imagecodecs
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -16,6 +17,9 @@ from viewer_api.problems import RangeNotSatisfiable, problem
 
 IMMUTABLE = "private, max-age=86400, immutable"  # the address names content that never changes
 REVALIDATE = "private, no-cache"  # kept, but asked about each time
+PIECE = 1024 * 1024  # bytes of a large answer that are in memory at a time
+
+Read = Callable[[int, int], bytes]  # offset, length
 
 
 def etag(*parts: object) -> str:
@@ -52,20 +56,37 @@ def whole_or_part(
     request: Request, body: bytes, *, media_type: str, tag: str, cache_control: str = IMMUTABLE
 ) -> Response:
     """``body``, or the range of it that was asked for, or 304."""
+    read: Read = lambda start, size: body[start : start + size]  # noqa: E731  # a name for what the type says
+    return ranged(request, len(body), read, media_type=media_type, tag=tag, cache_control=cache_control)
+
+
+def ranged(
+    request: Request, size: int, read: Read, *, media_type: str, tag: str, cache_control: str = IMMUTABLE
+) -> Response:
+    """Content of ``size`` bytes, or the range of it that was asked for, or 304; read piece by piece as it is sent."""
     if is_kept(request, tag):
         return not_modified(tag, cache_control)
     headers = {"ETag": tag, "Cache-Control": cache_control, "Accept-Ranges": "bytes", "Content-Type": media_type}
-    if request.headers.get("if-range", tag) != tag:
-        return Response(body, headers=headers)
+    asked = request.headers.get("range", "") if request.headers.get("if-range", tag) == tag else ""
     try:
-        part = parse_range(request.headers.get("range", ""), len(body))
+        part = parse_range(asked, size)
     except RangeNotSatisfiable as error:
-        return problem(416, str(error), headers={"Content-Range": f"bytes */{len(body)}"})
-    if part is None:
-        return Response(body, headers=headers)
-    start, end = part
-    headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
-    return Response(body[start:end], 206, headers)
+        return problem(416, str(error), headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
+    start, end = part or (0, size)
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    status = 206 if part else 200
+    first = read(start, min(end - start, PIECE))  # now, so that a refusal is still a problem
+    if end - start <= PIECE:
+        return Response(first, status, headers)
+    headers["Content-Length"] = str(end - start)
+    return StreamingResponse(_pieces(first, read, start + PIECE, end), status, headers)
+
+
+def _pieces(first: bytes, read: Read, start: int, end: int) -> Iterator[bytes]:
+    yield first
+    for position in range(start, end, PIECE):
+        yield read(position, min(PIECE, end - position))
 
 
 def streamed(
@@ -81,8 +102,23 @@ def streamed(
 
 def takes_gzip(request: Request) -> bool:
     """Whether Accept-Encoding names gzip without forbidding it."""
-    found = re.search(r"\bgzip\b\s*(?:;\s*q=([\d.]+))?", request.headers.get("accept-encoding", ""))
-    return found is not None and float(found[1] or 1) > 0
+    return takes(request, "gzip")
+
+
+def takes(request: Request, coding: str) -> bool:
+    """Whether Accept-Encoding names this content coding without forbidding it (RFC 9110 12.5.3)."""
+    found = re.search(rf"\b{coding}\b\s*(?:;\s*q=([\d.]+))?", request.headers.get("accept-encoding", ""))
+    return found is not None and found[1] not in {"0", "0.0", "0.00", "0.000"}
+
+
+def content_coding(request: Request) -> str:
+    """The best content coding that the client takes, "" for none."""
+    return next((coding for coding in CODINGS if takes(request, coding)), "")
+
+
+def coded(body: bytes, coding: str) -> bytes:
+    """A whole body in one of `CODINGS`."""
+    return CODINGS[coding](body) if coding else body
 
 
 def gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -92,3 +128,14 @@ def gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if out := squeeze.compress(chunk):
             yield out
     yield squeeze.flush()
+
+
+def _zstandard(body: bytes) -> bytes:
+    return bytes(imagecodecs.zstd_encode(body, level=3))
+
+
+def _gzip(body: bytes) -> bytes:
+    return b"".join(gzipped((body,)))
+
+
+CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"zstd": _zstandard, "gzip": _gzip}  # denser and faster first

@@ -13,6 +13,7 @@ from pacs.errors import NotAcceptable
 MULTIPART = "multipart/related"
 OCTET_STREAM = "application/octet-stream"
 DICOM = "application/dicom"
+ZIP = "application/zip"
 DICOM_JSON = "application/dicom+json"
 
 _WORD = r"[^\s;,=\"]+"

@@ -41,13 +41,21 @@ class Memory(Generic[Value]):
                     return self._values[key]
             try:
                 value = make()
-                self._keep(key, value)
+                self.keep(key, value)
             finally:
                 with self._lock:
                     self._making.pop(key, None)
             return value
 
-    def _keep(self, key: Hashable, value: Value) -> None:
+    def peek(self, key: Hashable) -> Value | None:
+        """The kept value; None when there is none."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def keep(self, key: Hashable, value: Value) -> None:
+        """Keep a value, unless it is larger than all that may be kept."""
         size = self._size_of(value)
         if size > self._limit:
             return

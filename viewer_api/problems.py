@@ -86,7 +86,7 @@ def of_archive(request: Request, error: Exception) -> Response:
 
 def wants_page(request: Request) -> bool:
     """Whether a person's browser asks for a page, not a program for an API."""
-    is_api = request.url.path.startswith(("/dicom-web", "/iiif", "/metrics", "/api"))
+    is_api = request.url.path.startswith(("/dicom-web", "/wado", "/iiif", "/metrics", "/api"))
     return not is_api and "text/html" in request.headers.get("accept", "")
 
 

@@ -4,7 +4,7 @@ Law: `restore(compress(x)) == x` for every byte, or the instance is kept as rece
 """
 
 from pacs.transcode.compress import compress
-from pacs.transcode.convert import CONVERTIBLE, convert
+from pacs.transcode.convert import CONVERTIBLE, convert, convert_frame
 from pacs.transcode.restore import restore
 
-__all__ = ["CONVERTIBLE", "compress", "convert", "restore"]
+__all__ = ["CONVERTIBLE", "compress", "convert", "convert_frame", "restore"]

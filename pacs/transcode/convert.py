@@ -132,20 +132,47 @@ def _encapsulated(data_set: DataSet, source: TransferSyntax, encoder: Encoder) -
     """The element of encapsulated Pixel Data, and what has to be changed beside it."""
     image = _image(data_set)
     element = data_set.elements.get(PIXEL_DATA)
-    if element is None or image.samples_per_pixel not in (1, 3) or image.bits_allocated > encoder.most_bits:
-        raise NotAcceptable(f"{image.samples_per_pixel} samples of {image.bits_allocated} bits")
-    if has_overlay_in_cells(data_set) or (image.samples_per_pixel == 3 and image.pixel_representation):
-        raise NotAcceptable("an overlay in the pixel cells, or signed colours")
-    if encoder.method and (image.bits_stored != encoder.most_bits or image.pixel_representation):
-        raise NotAcceptable("lossy compression takes unsigned values of 8 bits")
+    if element is None or has_overlay_in_cells(data_set):
+        raise NotAcceptable("no integer pixels, or an overlay in their cells")
     codestreams, photometric = [], set()
     for frame in stored_frames(data_set, image, source):
-        cells, colour = exact_cells(frame, image, source, vr=element.vr)
+        codestream, colour = _encoded(frame, image, source, encoder, vr=element.vr)
         photometric.add(colour)
-        if colour not in encoder.colours:
-            raise NotAcceptable(f"Photometric Interpretation {colour[:16]}")
-        codestreams.append(encoder.encoded(stored_values(cells, image), image.bits_stored, colour))
-    return encapsulated(codestreams), _described(data_set, image, encoder.colours[_one(photometric)])
+        codestreams.append(codestream)
+    return encapsulated(codestreams), _described(data_set, image, _one(photometric))
+
+
+def _encoded(
+    frame: bytes, image: ImageDescription, source: TransferSyntax, encoder: Encoder, *, vr: str = "OW"
+) -> tuple[bytes, str]:
+    """The codestream of a frame and its Photometric Interpretation."""
+    if image.samples_per_pixel not in (1, 3) or image.bits_allocated > encoder.most_bits:
+        raise NotAcceptable(f"{image.samples_per_pixel} samples of {image.bits_allocated} bits")
+    if image.pixel_representation and (image.samples_per_pixel == 3 or encoder.method):
+        raise NotAcceptable("signed values")
+    if encoder.method and image.bits_stored != encoder.most_bits:
+        raise NotAcceptable(f"lossy compression takes {encoder.most_bits} bits stored")
+    cells, colour = exact_cells(frame, image, source, vr=vr)
+    if colour not in encoder.colours:
+        raise NotAcceptable(f"Photometric Interpretation {colour[:16]}")
+    return encoder.encoded(stored_values(cells, image), image.bits_stored, colour), encoder.colours[colour]
+
+
+def convert_frame(frame: bytes, image: ImageDescription, stored_uid: str, transfer_syntax_uid: str) -> bytes:
+    """One frame, as stored, as the codestream of a compressed transfer syntax; raises NotAcceptable as `convert` does.
+
+    `image` is that of the stored instance.
+    """
+    if transfer_syntax_uid in SAME_CODESTREAM.get(stored_uid, ()):
+        return frame
+    if transfer_syntax_uid not in ENCODERS:
+        raise NotAcceptable("frames are not put into this transfer syntax")
+    try:
+        return _encoded(frame, image, transfer_syntax(stored_uid), ENCODERS[transfer_syntax_uid])[0]
+    except (NotAcceptable, MemoryError):
+        raise
+    except Exception as error:  # as in `convert`
+        raise NotAcceptable(f"the frame cannot be converted: {type(error).__name__}") from error
 
 
 def _described(data_set: DataSet, image: ImageDescription, photometric: str) -> Changes:

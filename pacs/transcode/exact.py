@@ -23,7 +23,7 @@ from pacs.errors import NotAcceptable
 from pacs.frames import frame_span, join_fragments, locate_frames
 from pacs.model import ImageDescription
 from pacs.transcode.pixels import cells_of_frame, layout_of
-from pacs.transfer_syntaxes import EXPLICIT_LE, TransferSyntax
+from pacs.transfer_syntaxes import TransferSyntax
 
 Cells = NDArray[Any]
 _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
@@ -33,9 +33,7 @@ _HALF_CHROMA = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 
 def stored_frames(data_set: DataSet, image: ImageDescription, syntax: TransferSyntax) -> Iterator[bytes]:
     """The bytes of each frame, fragments joined; raises NotAcceptable when they are not all there one by one."""
-    # a deflated data set has been inflated by now: its frames lie as in any other
-    uid = EXPLICIT_LE if syntax.deflated else syntax.uid
-    spans = locate_frames(data_set, image, uid, data_set_offset=0)
+    spans = locate_frames(data_set, image, syntax.uid, data_set_offset=0)
     if len(spans) != image.number_of_frames or syntax.media_type.startswith("video/"):
         raise NotAcceptable(f"{len(spans)} of {image.number_of_frames} frames can be told apart")
     for number in range(1, image.number_of_frames + 1):

@@ -17,6 +17,7 @@ from storage.archive.compact import Compaction, compact
 from storage.archive.delete import Actor, delete, undelete
 from storage.archive.headers import HeaderCache
 from storage.archive.prepare import Prepared
+from storage.archive.read import Ranged
 from storage.archive.read_back import read_back
 from storage.archive.rebuild import Progress as RebuildProgress
 from storage.archive.rebuild import Rebuilt, rebuild_index
@@ -40,6 +41,7 @@ __all__ = [
     "Known",
     "Outcome",
     "Prepared",
+    "Ranged",
     "Rebuilt",
     "SearchResult",
     "Verification",
@@ -124,6 +126,14 @@ class Archive:
         With ``reduce`` only the beginning of an HTJ2K frame that gives it at 1/2**reduce of its size.
         """
         return read.frame(self._stores, hospital, stored, number, reduce=reduce)
+
+    def part10_ranged(self, hospital: str, stored: StoredInstance) -> Ranged:
+        """The stored instance as a Part 10 file, read by ranges."""
+        return read.part10_ranged(self._stores, hospital, stored)
+
+    def frame_ranged(self, hospital: str, stored: StoredInstance, number: int) -> Ranged:
+        """Frame ``number`` as `frame` gives it, read by ranges: the beginning of a frame costs its own bytes."""
+        return read.frame_ranged(self._stores, hospital, stored, number)
 
     def header(self, hospital: str, stored: StoredInstance) -> DataSet:
         """The data set up to its pixel data."""

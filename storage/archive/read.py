@@ -6,7 +6,8 @@ Nothing is decoded here, except where the data set as received is asked for.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from pacs.codecs.htj2k import prefix_length
@@ -60,11 +61,43 @@ def converted(stores: Stores, hospital: str, stored: StoredInstance, transfer_sy
     return convert(meta + received(stores, hospital, stored), uid)
 
 
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """Content of a known size that is read where and when it is asked for."""
+
+    size: int
+    read: Callable[[int, int], bytes]  # offset, length
+
+
+def part10_ranged(stores: Stores, hospital: str, stored: StoredInstance) -> Ranged:
+    """The stored instance as a Part 10 file, read by ranges."""
+    return Ranged(stored.stored_size, partial(_range, stores, hospital, stored))
+
+
+def frame_ranged(stores: Stores, hospital: str, stored: StoredInstance, number: int) -> Ranged:
+    """One frame as `frame` gives it, read by ranges; only what lies scattered in fragments is read whole at once."""
+    offset, length = frame_span(stored.frames, number, number_of_frames=stored.number_of_frames)
+    read = partial(_range, stores, hospital, stored)
+    if not is_encapsulated(stored):
+        return Ranged(length, lambda start, size: read(offset + start, size))
+    # what we compressed has one fragment for each frame; of others the first item header says whether it is so
+    ours = stored.transfer_syntax_uid != stored.received_transfer_syntax_uid
+    if ours or int.from_bytes(read(offset, _ITEM_HEADER)[4:], "little") == length - _ITEM_HEADER:
+        return Ranged(length - _ITEM_HEADER, lambda start, size: read(offset + _ITEM_HEADER + start, size))
+    whole = join_fragments(read(offset, length))
+    return Ranged(len(whole), lambda start, size: whole[start : start + size])
+
+
+def is_encapsulated(stored: StoredInstance) -> bool:
+    """Whether the stored frames are fragments."""
+    syntax = TRANSFER_SYNTAXES.get(stored.transfer_syntax_uid)
+    return syntax is not None and syntax.encapsulated
+
+
 def frame(stores: Stores, hospital: str, stored: StoredInstance, number: int, *, reduce: int | None) -> bytes:
     """One frame as stored; with ``reduce`` only as much of an HTJ2K frame as that many halvings of its size need."""
     offset, length = frame_span(stored.frames, number, number_of_frames=stored.number_of_frames)
-    syntax = TRANSFER_SYNTAXES.get(stored.transfer_syntax_uid)
-    encapsulated = syntax is not None and syntax.encapsulated
+    encapsulated = is_encapsulated(stored)
     if encapsulated and reduce and length > _FIRST_READ and not stored.location.deflated:
         return _prefix(stores, hospital, stored, offset, length, reduce=reduce)
     segment = _range(stores, hospital, stored, offset, length)
@@ -83,8 +116,10 @@ def _prefix(stores: Stores, hospital: str, stored: StoredInstance, offset: int, 
 
 
 def _range(stores: Stores, hospital: str, stored: StoredInstance, offset: int, length: int) -> bytes:
-    """Bytes of the Part 10 file."""
+    """Bytes of the Part 10 file; of one with a deflated data set, as if that were inflated."""
     location = stored.location
+    if is_deflated(stored):
+        return _inflated_part10(stores, hospital, stored)[offset : offset + length]
     if location.deflated:
         return part10(stores, hospital, stored)[offset : offset + length]
     if offset + length > location.member_length:
@@ -92,10 +127,23 @@ def _range(stores: Stores, hospital: str, stored: StoredInstance, offset: int, l
     return stores.read(hospital, location.pack_key, location.member_offset + offset, length)
 
 
+def is_deflated(stored: StoredInstance) -> bool:
+    """Whether the stored data set is deflated (PS3.5 A.5): places in it are those of the inflated one."""
+    syntax = TRANSFER_SYNTAXES.get(stored.transfer_syntax_uid)
+    return syntax is not None and syntax.deflated
+
+
+def _inflated_part10(stores: Stores, hospital: str, stored: StoredInstance) -> bytes:
+    data = part10(stores, hospital, stored)
+    start = read_file_meta(data).data_set_offset
+    inflated = read_data_set(memoryview(data)[start:], stored.transfer_syntax_uid)
+    return data[:start] + bytes(inflated.data)
+
+
 def header(stores: Stores, hospital: str, stored: StoredInstance) -> DataSet:
     """The data set up to its pixel data, which is not read; offsets refer to the data set's own bytes."""
     until = stored.frames[0][0] if stored.frames else stored.stored_size
-    data = _range(stores, hospital, stored, 0, until)
+    data = part10(stores, hospital, stored) if is_deflated(stored) else _range(stores, hospital, stored, 0, until)
     meta = read_file_meta(data)
     return read_data_set(data[meta.data_set_offset :], stored.transfer_syntax_uid, until=_BEFORE_PIXELS)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pacs.errors import InvalidRequest
-from viewer_api.dicomweb.rendered import parse_viewport
+from viewer_api.dicomweb.looks import parse_viewport
 from viewer_api.iiif import parse_identifier
 
 if TYPE_CHECKING:

@@ -1,33 +1,33 @@
 """In which form an instance or a frame leaves: a pure choice from what the client takes and what is held.
 
-Law: PS3.18 8.7.3 as tables of cases, best range of the client first. No transfer syntax named means Explicit VR Little
-Endian, ``*`` means as stored. ``*/*`` alone gives a compressed instance as the modality sent it, but never our own
-HTJ2K: a client that names nothing may not know it.
+Law: PS3.18 8.7.3 as tables of cases, best range of the client first; each range may give a choice that turns out to be
+impossible when the pixels are looked at, so all are given, in order, and the first that works is sent. No transfer
+syntax named means Explicit VR Little Endian, or as stored where there is no such thing (video); ``*`` means as stored.
+``*/*`` alone gives a compressed frame as the modality sent it, but never our own HTJ2K: a client that names nothing may
+not know it. Lossy compression is made for those only who name its transfer syntax.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
-from pacs.transfer_syntaxes import EXPLICIT_LE, transfer_syntax
-from viewer_api.media_types import DICOM, OCTET_STREAM, MediaRange
+from pacs.transcode import CONVERTIBLE
+from pacs.transfer_syntaxes import EXPLICIT_LE, HTJ2K_LOSSLESS_RPCL, IMPLICIT_LE, TRANSFER_SYNTAXES
+from viewer_api.media_types import DICOM, MULTIPART, OCTET_STREAM, ZIP, MediaRange
 
-
-class Form(Enum):
-    """What is done with the stored bytes."""
-
-    STORED = "as stored"
-    RECEIVED = "as received"
-    NATIVE = "made Explicit VR Little Endian"
+# What a still image media type means that names no transfer syntax (PS3.18 Table 8.7.3-5), where we can make it.
+_USUAL: Mapping[str, str] = {
+    "image/jls": "1.2.840.10008.1.2.4.80",
+    "image/jp2": "1.2.840.10008.1.2.4.90",
+    "image/jphc": HTJ2K_LOSSLESS_RPCL,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The form, its transfer syntax and media type, and whether the answer is multipart."""
+    """The transfer syntax and media type, and whether the answer is multipart."""
 
-    form: Form
     transfer_syntax_uid: str
     media_type: str
     multipart: bool
@@ -40,68 +40,86 @@ class Choice:
 
 def is_native(uid: str) -> bool:
     """Whether pixel data in this transfer syntax is uncompressed."""
-    return not transfer_syntax(uid).encapsulated
+    syntax = TRANSFER_SYNTAXES.get(uid)
+    return syntax is not None and not syntax.encapsulated
 
 
-def choose_instance(accepted: Sequence[MediaRange], stored: StoredInstance) -> Choice:
-    """The form of a whole instance (PS3.18 10.4.1, 8.7.3.3); raises NotAcceptable."""
+def media_type_of(uid: str) -> str:
+    """The media type of frames in a transfer syntax (PS3.18 Table 8.7.3-5)."""
+    syntax = TRANSFER_SYNTAXES.get(uid)
+    return syntax.media_type if syntax else OCTET_STREAM
+
+
+def has_stills(stored: StoredInstance) -> bool:
+    """Whether the stored frames can be decoded one by one, which video cannot."""
+    uid = stored.transfer_syntax_uid
+    return uid in TRANSFER_SYNTAXES and not media_type_of(uid).startswith("video/")
+
+
+def may_convert(stored: StoredInstance, uid: str) -> bool:
+    """Whether `pacs.transcode` may be asked for an instance in this transfer syntax."""
+    return uid in CONVERTIBLE and has_stills(stored) and (is_native(uid) or bool(stored.rows))
+
+
+def instance_choices(accepted: Sequence[MediaRange], stored: StoredInstance) -> list[Choice]:
+    """The forms in which a whole instance is acceptable, best first (PS3.18 10.4.1, 8.7.3.3); [] for none."""
+    choices = []
     for wanted in accepted:
-        if not wanted.covers(DICOM):
-            continue
-        form = instance_form(wanted, stored)
-        if form is not None:
-            return Choice(form, uid_of(form, stored), DICOM, multipart=wanted.media_type != DICOM)
-    raise NotAcceptable(f"available: {DICOM} in {stored.transfer_syntax_uid} or {EXPLICIT_LE}")
+        if wanted.covers(DICOM) or wanted.covers(ZIP):
+            multipart = wanted.media_type != DICOM
+            choices += [Choice(uid, DICOM, multipart) for uid in _instance_uids(wanted, stored)]
+    return choices
 
 
-def instance_form(wanted: MediaRange, stored: StoredInstance) -> Form | None:
-    """The form that one media range means for an instance, or None."""
+def _instance_uids(wanted: MediaRange, stored: StoredInstance) -> Iterator[str]:
     asked = wanted.transfer_syntax
-    if asked in {"*", stored.transfer_syntax_uid}:
-        return Form.STORED
-    if asked == stored.received_transfer_syntax_uid:
-        return Form.RECEIVED
-    return Form.NATIVE if asked in {"", EXPLICIT_LE} else None
+    if asked in {stored.transfer_syntax_uid, stored.received_transfer_syntax_uid} or may_convert(stored, asked):
+        yield asked
+    elif asked == "":
+        if has_stills(stored):
+            yield EXPLICIT_LE
+        yield stored.received_transfer_syntax_uid
+    elif asked == "*":
+        yield stored.transfer_syntax_uid
 
 
-def choose_frame(accepted: Sequence[MediaRange], stored: StoredInstance) -> Choice:
-    """The form of frames (PS3.18 10.4.1, 8.7.3.5); raises NotAcceptable."""
-    kind = OCTET_STREAM if is_native(stored.transfer_syntax_uid) else media_type_of(stored)
+def frame_choices(accepted: Sequence[MediaRange], stored: StoredInstance, *, alone: bool = False) -> list[Choice]:
+    """The forms in which frames are acceptable, best first (PS3.18 10.4.1, 8.7.3.5); [] for none.
+
+    ``alone``: ``*/*`` means one frame as it is, not a multipart of one.
+    """
+    choices = []
     for wanted in accepted:
-        form = frame_form(wanted, stored, kind)
-        if form is not None:
-            media_type = kind if form is Form.STORED and wanted.root_type != OCTET_STREAM else OCTET_STREAM
-            single = wanted.media_type in {OCTET_STREAM, kind}
-            return Choice(form, uid_of(form, stored), media_type, multipart=not single)
-    raise NotAcceptable(f"available: {kind} in {stored.transfer_syntax_uid}, {OCTET_STREAM} in {EXPLICIT_LE}")
+        multipart = wanted.media_type == MULTIPART or (wanted.media_type == "*/*" and not alone)
+        choices += [Choice(uid, kind, multipart) for uid, kind in _frame_forms(wanted, stored)]
+    return choices
 
 
-def frame_form(wanted: MediaRange, stored: StoredInstance, kind: str) -> Form | None:
-    """The form that one media range means for a frame whose stored media type is ``kind``, or None."""
-    asked, uid = wanted.transfer_syntax, stored.transfer_syntax_uid
+def _frame_forms(wanted: MediaRange, stored: StoredInstance) -> Iterator[tuple[str, str]]:
+    asked, held = wanted.transfer_syntax, stored.transfer_syntax_uid
+    kind = OCTET_STREAM if is_native(held) else media_type_of(held)
+    as_sent = not is_native(held) and held == stored.received_transfer_syntax_uid
     if wanted.root_type == "*/*" and not asked:
-        return Form.STORED if not is_native(uid) and uid == stored.received_transfer_syntax_uid else Form.NATIVE
-    if wanted.covers(OCTET_STREAM):
-        if asked in {"*", uid}:
-            return Form.STORED
-        return Form.NATIVE if asked == "" or is_known_native(asked) else None
-    return Form.STORED if wanted.covers(kind) and asked in {"", "*", uid} else None
+        yield (held, kind) if as_sent else (EXPLICIT_LE, OCTET_STREAM)
+    elif wanted.covers(OCTET_STREAM):
+        if asked in {"*", held}:
+            yield held, OCTET_STREAM if wanted.root_type == OCTET_STREAM else kind
+        elif asked in {"", EXPLICIT_LE, IMPLICIT_LE}:
+            # plain little-endian values look the same with explicit and with implicit VR
+            yield from [(EXPLICIT_LE, OCTET_STREAM)] if has_stills(stored) else [(held, OCTET_STREAM)]
+        elif may_convert(stored, asked) and not is_native(asked):
+            yield asked, OCTET_STREAM
+    elif wanted.covers(kind) and asked in {"", "*", held}:
+        yield held, kind
+    else:
+        target = asked if asked not in {"", "*"} else _USUAL.get(wanted.root_type, "")
+        if wanted.covers(media_type_of(target)) and may_convert(stored, target):
+            yield target, media_type_of(target)
 
 
-def is_known_native(uid: str) -> bool:
-    """Whether frames asked for in ``uid`` are plain little-endian values (Implicit and Explicit VR look the same)."""
-    return uid in {EXPLICIT_LE, "1.2.840.10008.1.2"}
-
-
-def media_type_of(stored: StoredInstance) -> str:
-    """The media type of the stored frames (PS3.18 Table 8.7.3-5)."""
-    return transfer_syntax(stored.transfer_syntax_uid).media_type
-
-
-def uid_of(form: Form, stored: StoredInstance) -> str:
-    """The transfer syntax of an instance in ``form``."""
-    return {
-        Form.STORED: stored.transfer_syntax_uid,
-        Form.RECEIVED: stored.received_transfer_syntax_uid,
-        Form.NATIVE: EXPLICIT_LE,
-    }[form]
+def not_acceptable(stored: StoredInstance, *, frames: bool = False) -> NotAcceptable:
+    """The refusal that says what could be had."""
+    held = stored.transfer_syntax_uid
+    if frames:
+        return NotAcceptable(f"available: {media_type_of(held)} in {held}, {OCTET_STREAM} in {EXPLICIT_LE}")
+    return NotAcceptable(f"available: {DICOM} in {held} or {EXPLICIT_LE}")

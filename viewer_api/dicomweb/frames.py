@@ -1,24 +1,25 @@
-"""WADO-RS frames: as stored, or as Explicit VR Little Endian (PS3.18 10.4.1.1.6).
+"""WADO-RS frames: as stored, or in another transfer syntax (PS3.18 10.4.1.1.6).
 
 Law: numbers are checked and the form is chosen before the first byte leaves. A single frame may be asked for alone, not
-in a multipart, and then in ranges: viewers read the beginning of an HTJ2K frame first.
+in a multipart, and then in ranges: viewers read the beginning of an HTJ2K frame first, which costs no more than itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pacs.errors import InvalidRequest, NotAcceptable, NotFound
+from pacs.errors import InvalidRequest, NotAcceptable, NotFound, NotRenderable
 from pacs.model import StoredInstance
 from storage.access import Session
 from storage.archive import Archive
-from viewer_api.answers import IMMUTABLE, etag, is_kept, not_modified, whole_or_part
-from viewer_api.dicomweb.addresses import Held
-from viewer_api.dicomweb.forms import Choice, Form, choose_frame
-from viewer_api.dicomweb.native import image_as_received, native_frame
-from viewer_api.dicomweb.retrieve import location, multipart
-from viewer_api.media_types import MULTIPART, acceptable
+from viewer_api.answers import IMMUTABLE, etag, is_kept, not_modified, ranged, whole_or_part
+from viewer_api.dicomweb.accepts import accepted
+from viewer_api.dicomweb.addresses import Held, location
+from viewer_api.dicomweb.forms import Choice, frame_choices, not_acceptable
+from viewer_api.dicomweb.native import converted_frame, shares_bytes
+from viewer_api.dicomweb.parts import multipart
+from viewer_api.media_types import MULTIPART
 from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["WADO-RS"])
@@ -30,31 +31,63 @@ def frames(
 ) -> Response:
     """Frames of an instance by number, such as ``1,2,3``."""
     (stored,) = archive.instances(session.hospital, study, series, instance)
-    wanted = frame_numbers(numbers, stored)
-    choice = choose_frame(acceptable(request.headers.getlist("accept")), stored)
-    tag = etag(session.hospital, stored.digest, stored.transfer_syntax_uid, choice.content_type, numbers)
-    if is_kept(request, tag):
-        return not_modified(tag, IMMUTABLE)
-    if not choice.multipart:
-        if len(wanted) > 1:
-            raise NotAcceptable(f"several frames need {MULTIPART}")
-        body = frame_bytes(archive, session, stored, choice, wanted[0])
-        return whole_or_part(request, body, media_type=choice.content_type, tag=tag)
+    return answer(request, session, archive, stored, frame_numbers(numbers, stored))
 
-    first = frame_bytes(archive, session, stored, choice, wanted[0])  # now, so that a refusal is still a problem
+
+def answer(
+    request: Request,
+    session: Session,
+    archive: Archive,
+    stored: StoredInstance,
+    numbers: Sequence[int],
+    *,
+    alone: bool = False,
+) -> Response:
+    """The frames in the first acceptable form that can be made; ``alone``: to ``*/*`` a single one as it is."""
+    single = len(numbers) == 1
+    choices = [c for c in frame_choices(accepted(request), stored, alone=alone and single) if c.multipart or single]
+    reason: NotAcceptable | None = None
+    for choice in choices:
+        tag = etag(session.hospital, stored.digest, stored.transfer_syntax_uid, choice.content_type, numbers)
+        if is_kept(request, tag):
+            return not_modified(tag, IMMUTABLE)
+        try:
+            return _sent(request, session, archive, stored, choice=choice, numbers=numbers, tag=tag)
+        except (NotAcceptable, NotRenderable) as error:
+            reason = NotAcceptable(error.detail)
+    if not single and not choices:
+        raise NotAcceptable(f"several frames need {MULTIPART}")
+    raise reason or not_acceptable(stored, frames=True)
+
+
+def _sent(
+    request: Request,
+    session: Session,
+    archive: Archive,
+    stored: StoredInstance,
+    *,
+    choice: Choice,
+    numbers: Sequence[int],
+    tag: str,
+) -> Response:
+    uid = choice.transfer_syntax_uid
+    if not choice.multipart and uid == stored.transfer_syntax_uid and not shares_bytes(stored):
+        frame = archive.frame_ranged(session.hospital, stored, numbers[0])
+        return ranged(request, frame.size, frame.read, media_type=choice.content_type, tag=tag)
+    first = converted_frame(archive, session.hospital, stored, numbers[0], uid)
+    if not choice.multipart:
+        return whole_or_part(request, first, media_type=choice.content_type, tag=tag)
 
     def parts() -> Iterator[tuple[dict[str, str], bytes]]:
-        for place, number in enumerate(wanted):
-            headers = {
-                "Content-Type": choice.content_type,
-                "Content-Location": f"{location(request, stored)}/frames/{number}",
-            }
-            yield headers, frame_bytes(archive, session, stored, choice, number) if place else first
+        for place, number in enumerate(numbers):
+            body = converted_frame(archive, session.hospital, stored, number, uid) if place else first
+            where = f"{location(request, stored)}/frames/{number}"
+            yield {"Content-Type": choice.content_type, "Content-Location": where}, body
 
     # a boundary from the tag: equal tags promise equal bytes
-    answer = multipart(parts(), choice.media_type, boundary=tag.strip('"'))
-    answer.headers.update({"ETag": tag, "Cache-Control": IMMUTABLE, "Vary": "Accept"})
-    return answer
+    answered = multipart(parts(), choice.media_type, boundary=tag.strip('"'))
+    answered.headers.update({"ETag": tag, "Cache-Control": IMMUTABLE, "Vary": "Accept"})
+    return answered
 
 
 def frame_numbers(text: str, stored: StoredInstance) -> tuple[int, ...]:
@@ -66,12 +99,3 @@ def frame_numbers(text: str, stored: StoredInstance) -> tuple[int, ...]:
     if not all(1 <= number <= max(1, stored.number_of_frames) for number in numbers) or not stored.frames:
         raise NotFound("frame")
     return numbers
-
-
-def frame_bytes(archive: Archive, session: Session, stored: StoredInstance, choice: Choice, number: int) -> bytes:
-    """One frame in the chosen form."""
-    frame = archive.frame(session.hospital, stored, number)
-    if choice.form is Form.STORED:
-        return frame
-    image = image_as_received(archive, session.hospital, stored)
-    return native_frame(frame, image, stored, index=number - 1)

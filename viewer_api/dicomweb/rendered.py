@@ -1,51 +1,68 @@
-"""Rendered frames and thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.4).
+"""Rendered instances and frames, and thumbnails (PS3.18 10.4.1.1.3 and 10.4.1.1.4).
 
-Law: parameters mean what PS3.18 8.3.5 says; the picture itself is made by the one renderer. A thumbnail of a series is
-of its middle instance, of a study of the middle of its first series with pictures.
+Law: parameters mean what PS3.18 8.3.5 says; the picture itself is made by the one renderer. What is shown of an
+instance is its first frame, of a video or a document the thing itself. A thumbnail of a series is of its middle
+instance, of a study of the middle of its first series with pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pacs.errors import InvalidRequest, NotAcceptable, NotFound, NotRenderable
+from pacs.errors import NotAcceptable, NotFound, NotRenderable
 from pacs.model import StoredInstance
-from pacs.render import parse_window
-from pacs.render.tiles import plan
 from storage.access import Session
+from storage.archive import Archive
 from viewer_api.answers import REVALIDATE
-from viewer_api.dicomweb.addresses import Held
+from viewer_api.dicomweb import documents
+from viewer_api.dicomweb.accepts import accepted
+from viewer_api.dicomweb.addresses import Held, location
 from viewer_api.dicomweb.frames import frame_numbers
+from viewer_api.dicomweb.looks import Look, look_of
+from viewer_api.dicomweb.parts import multipart
 from viewer_api.iiif import picture
-from viewer_api.media_types import acceptable, choose
-from viewer_api.rendering import Style, Subject
+from viewer_api.media_types import MULTIPART, MediaRange, choose
+from viewer_api.rendering import Renderer
 from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["WADO-RS"])
 
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")  # the first is the default (PS3.18 Table 8.7.4-1)
 THUMBNAIL = "128,128"
-MAX_VIEWPORT = 8192
 INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
+Shown = Sequence[tuple[StoredInstance, int]]
+
+
+@router.get("/studies/{study}/rendered")
+def rendered_study(request: Request, session: SignedIn, archive: Held, study: str) -> Response:
+    """All instances of a study that have pictures, rendered."""
+    return rendered_all(request, session, archive.instances(session.hospital, study))
+
+
+@router.get("/studies/{study}/series/{series}/rendered")
+def rendered_series(request: Request, session: SignedIn, archive: Held, study: str, series: str) -> Response:
+    """All instances of a series that have pictures, rendered."""
+    return rendered_all(request, session, archive.instances(session.hospital, study, series))
 
 
 @router.get(INSTANCE + "/rendered")
 def rendered_instance(
     request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str
 ) -> Response:
-    """The first frame of an instance, rendered."""
+    """The first frame of an instance, rendered; a video or document as it is."""
     (stored,) = archive.instances(session.hospital, study, series, instance)
-    return render(request, session, stored, 1)
+    return shown(request, session, archive, stored)
 
 
 @router.get(INSTANCE + "/frames/{numbers}/rendered")
-def rendered_frame(
+def rendered_frames(
     request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str, numbers: str
 ) -> Response:
-    """One frame, rendered."""
+    """Frames, rendered."""
     (stored,) = archive.instances(session.hospital, study, series, instance)
-    return render(request, session, stored, one(frame_numbers(numbers, stored)))
+    wanted = [(stored, number) for number in frame_numbers(numbers, stored)]
+    return render_several(request, session, wanted)
 
 
 @router.get("/studies/{study}/thumbnail")
@@ -76,14 +93,13 @@ def thumbnail_of_frame(
 ) -> Response:
     """A small picture of a frame."""
     (stored,) = archive.instances(session.hospital, study, series, instance)
-    return render(request, session, stored, one(frame_numbers(numbers, stored)), viewport=THUMBNAIL)
+    first = frame_numbers(numbers, stored)[0]
+    return render(request, session, stored, first, look_of(request, viewport=THUMBNAIL))
 
 
-def one(numbers: Sequence[int]) -> int:
-    """The only frame; several would need a multipart, which no viewer asks for."""
-    if len(numbers) > 1:
-        raise NotAcceptable("one frame at a time can be rendered")
-    return numbers[0]
+def rendered_all(request: Request, session: Session, found: Sequence[StoredInstance]) -> Response:
+    """The first frame of each instance that has a picture."""
+    return render_several(request, session, [(stored, 1) for stored in pictured(found)])
 
 
 def pictured(found: Sequence[StoredInstance]) -> Sequence[StoredInstance]:
@@ -102,51 +118,54 @@ def has_picture(stored: StoredInstance) -> bool:
 def thumbnail_of_middle(request: Request, session: Session, found: Sequence[StoredInstance]) -> Response:
     """A small picture of the middle frame of the middle instance."""
     stored = found[len(found) // 2]
-    return render(request, session, stored, max(1, stored.number_of_frames) // 2 + 1, viewport=THUMBNAIL)
+    look = look_of(request, viewport=THUMBNAIL)
+    return render(request, session, stored, max(1, stored.number_of_frames) // 2 + 1, look)
 
 
-def render(request: Request, session: Session, stored: StoredInstance, frame: int, *, viewport: str = "") -> Response:
+def shown(request: Request, session: Session, archive: Archive, stored: StoredInstance) -> Response:
+    """What a person can look at of an instance."""
+    media_type = documents.other_media_type(archive, session.hospital, stored)
+    if media_type:
+        choose(accepted(request), (media_type,))
+        return documents.send(request, session, archive, stored, media_type)
+    return render_several(request, session, [(stored, 1)])
+
+
+def render_several(request: Request, session: Session, wanted: Shown) -> Response:
+    """One picture alone, unless a multipart is asked for; several as ``multipart/related``."""
+    range_, media_type = choose_range(accepted(request))
+    look = look_of(request)
+    if len(wanted) == 1 and not range_.multipart:
+        return render(request, session, *wanted[0], look)
+    if not range_.multipart and range_.media_type != "*/*":
+        raise NotAcceptable(f"several pictures need {MULTIPART}")
+    renderer: Renderer = request.app.state.renderer
+
+    def parts() -> Iterator[tuple[dict[str, str], bytes]]:
+        for stored, number in wanted:
+            where = f"{location(request, stored)}/frames/{number}/rendered"
+            try:
+                body = renderer.picture(*look.of(session.hospital, stored, number, media_type))
+            except NotRenderable:
+                continue  # one damaged image must not take the others with it
+            yield {"Content-Type": media_type, "Content-Location": where}, body
+
+    return multipart(parts(), media_type)
+
+
+def choose_range(ranges: Sequence[MediaRange]) -> tuple[MediaRange, str]:
+    """The best range that a picture fits, and the picture's media type; raises NotAcceptable."""
+    for wanted in ranges:
+        for offer in MEDIA_TYPES:
+            if wanted.covers(offer):
+                return wanted, offer
+    raise NotAcceptable(f"available: {', '.join(MEDIA_TYPES)}")
+
+
+def render(request: Request, session: Session, stored: StoredInstance, frame: int, look: Look) -> Response:
     """A frame as the parameters of the request say."""
     if not has_picture(stored):
         raise NotRenderable
-    media_type = choose(acceptable(request.headers.getlist("accept")), MEDIA_TYPES)
-    asked = request.query_params
-    window = parse_window(asked["window"]) if asked.get("window") else None
-    subject = Subject(session.hospital, stored, min(frame, max(1, stored.number_of_frames)), window)
-    region, size = parse_viewport(asked.get("viewport", viewport), stored.columns, stored.rows)
-    wanted = plan(stored.columns, stored.rows, region=region, size=size, levels=subject.levels)
-    style = Style(wanted, media_type, parse_quality(asked.get("quality", "90")))
+    _, media_type = choose_range(look.ranges or accepted(request))
+    subject, style = look.of(session.hospital, stored, frame, media_type)
     return picture(request, subject, style, cache_control=REVALIDATE)
-
-
-def parse_quality(text: str) -> int:
-    """The ``quality`` parameter, 1 to 100 (PS3.18 8.3.5.1.3)."""
-    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 100:
-        return int(text)
-    raise InvalidRequest("quality is from 1 to 100")
-
-
-def parse_viewport(text: str, width: int, height: int) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
-    """The region and output size that ``viewport=vw,vh[,sx,sy,sw,sh]`` means (PS3.18 8.3.5.1.2).
-
-    The region fits into the viewport with its proportions kept and is never enlarged. Mirroring by a negative sw or sh
-    is not supported.
-    """
-    if not text:
-        return (0, 0, width, height), (width, height)
-    try:
-        numbers = [float(part) if part else None for part in text.split(",")]
-        if len(numbers) not in {2, 6}:
-            raise ValueError  # noqa: TRY301  # one answer for every way to be wrong
-        given = (*numbers, None, None, None, None)[:6]
-        usual = (width, height, 0, 0, width, height)
-        room_width, room_height, left, top, wide, high = (
-            int(usual[n] if number is None else number) for n, number in enumerate(given)
-        )
-        room, region = (room_width, room_height), (left, top, min(wide, width - left), min(high, height - top))
-    except (ValueError, OverflowError):
-        raise InvalidRequest("viewport is width,height[,x,y,width,height]") from None
-    if min(*region[2:], *room) < 1 or min(region) < 0 or max(room) > MAX_VIEWPORT:
-        raise InvalidRequest("the viewport shows nothing of the image")
-    scale = min(room[0] / region[2], room[1] / region[3], 1)
-    return region, (max(1, round(region[2] * scale)), max(1, round(region[3] * scale)))

@@ -1,63 +1,32 @@
-"""WADO-RS: metadata, instances and bulk data as stored or as asked (PS3.18 10.4).
+"""WADO-RS: whole instances, as Part 10 files (PS3.18 10.4.1.1.1).
 
 Law: everything is looked up and chosen before the first byte leaves, so that refusals are problems and not broken
-streams; then one instance is in memory at a time.
+streams; then one instance is in memory at a time. Where only some instances of a study can be had in what is
+acceptable, those are sent, and the status says that they are not all (206, PS3.18 Table 10.4.3-1).
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from pacs.dataset.bulk_data import bulk_data
 from pacs.errors import NotAcceptable
 from pacs.model import StoredInstance
 from storage.access import Session
 from storage.archive import Archive
-from viewer_api.answers import REVALIDATE, etag, is_kept, not_modified, streamed, whole_or_part
-from viewer_api.dicomweb.addresses import Held, resource
-from viewer_api.dicomweb.forms import Form, choose_instance
-from viewer_api.dicomweb.native import explicit_little_endian, received_part10, whole_data_set
-from viewer_api.media_types import DICOM, DICOM_JSON, MULTIPART, OCTET_STREAM, acceptable, choose
-from viewer_api.multipart import new_boundary, write_parts
+from viewer_api.answers import REVALIDATE, etag, ranged, whole_or_part
+from viewer_api.dicomweb.accepts import accepted
+from viewer_api.dicomweb.addresses import Held, location
+from viewer_api.dicomweb.forms import Choice, instance_choices, not_acceptable
+from viewer_api.dicomweb.parts import multipart
+from viewer_api.dicomweb.zipped import zipped
+from viewer_api.media_types import DICOM, MULTIPART, ZIP, MediaRange
 from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["WADO-RS"])
 
-
-@router.get("/studies/{study}/metadata")
-def metadata_of_study(request: Request, session: SignedIn, archive: Held, study: str) -> Response:
-    """Metadata of all instances of a study."""
-    return metadata(request, session, archive, study)
-
-
-@router.get("/studies/{study}/series/{series}/metadata")
-def metadata_of_series(request: Request, session: SignedIn, archive: Held, study: str, series: str) -> Response:
-    """Metadata of all instances of a series."""
-    return metadata(request, session, archive, study, series)
-
-
-@router.get("/studies/{study}/series/{series}/instances/{instance}/metadata")
-def metadata_of_instance(
-    request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str
-) -> Response:
-    """Metadata of one instance."""
-    return metadata(request, session, archive, study, series, instance)
-
-
-def metadata(request: Request, session: Session, archive: Archive, *uids: str) -> Response:
-    """The stored DICOM JSON, its references made absolute (PS3.18 10.4.1.1.2)."""
-    choose(acceptable(request.headers.getlist("accept")), (DICOM_JSON, "application/json"))
-    found = archive.instances(session.hospital, *uids)
-    base = str(request.base_url)
-    tag = etag(session.hospital, base, *((s.identity.sop_instance_uid, s.digest) for s in found))
-    if is_kept(request, tag):
-        return not_modified(tag, REVALIDATE)
-    headers = {"ETag": tag, "Cache-Control": REVALIDATE}
-    here = b'"BulkDataURI":"' + base.rstrip("/").encode() + b"/"
-    # one piece is one instance, and a quote within a value is escaped, so nothing else can look like this
-    chunks = (c.replace(b'"BulkDataURI":"/', here) for c in archive.metadata(session.hospital, *uids))
-    return streamed(request, chunks, media_type=DICOM_JSON, headers=headers)
+Chosen = list[tuple[StoredInstance, list[Choice]]]
 
 
 @router.get("/studies/{study}")
@@ -78,61 +47,80 @@ def instance(request: Request, session: SignedIn, archive: Held, *, study: str, 
     return instances(request, session, archive, archive.instances(session.hospital, study, series, instance))
 
 
-def instances(request: Request, session: Session, archive: Archive, found: Sequence[StoredInstance]) -> Response:
-    """Instances as ``multipart/related``, or one alone as ``application/dicom``."""
-    accepted = acceptable(request.headers.getlist("accept"))
-    chosen = [(stored, choose_instance(accepted, stored)) for stored in found]
-    if not chosen[0][1].multipart:
-        if len(chosen) > 1:
-            raise NotAcceptable(f"several instances need {MULTIPART}")
-        stored, choice = chosen[0]
-        tag = etag(session.hospital, stored.digest, choice.content_type)
-        body = instance_bytes(archive, session.hospital, stored, choice.form)
+def instances(
+    request: Request,
+    session: Session,
+    archive: Archive,
+    found: Sequence[StoredInstance],
+    ranges: Sequence[MediaRange] = (),
+) -> Response:
+    """Instances as ``multipart/related`` or ZIP, or one alone as ``application/dicom``; the best range that works."""
+    ranges = ranges or accepted(request)
+    for wanted in ranges:
+        chosen = [(stored, choices) for stored in found if (choices := instance_choices((wanted,), stored))]
+        if not chosen:
+            continue
+        if wanted.media_type == ZIP:
+            return zipped(request, session, archive, part10s(archive, session, chosen), wanted)
+        if chosen[0][1][0].multipart:
+            return _multipart(request, session, archive, chosen, complete=len(chosen) == len(found))
+        if len(found) > 1:
+            continue
+        answer = _single(request, session, archive, *chosen[0])
+        if answer is not None:
+            return answer
+    if len(found) > 1 and any(wanted.media_type == DICOM for wanted in ranges):
+        raise NotAcceptable(f"several instances need {MULTIPART} or {ZIP}")
+    raise not_acceptable(found[0])
+
+
+def _single(
+    request: Request, session: Session, archive: Archive, stored: StoredInstance, choices: Sequence[Choice]
+) -> Response | None:
+    """One instance alone; None when its pixels do not go into the transfer syntax after all."""
+    for choice in choices:
+        uid = choice.transfer_syntax_uid
+        tag = etag(session.hospital, stored.digest, stored.transfer_syntax_uid, choice.content_type)
+        if uid == stored.transfer_syntax_uid:
+            whole = archive.part10_ranged(session.hospital, stored)
+            return ranged(
+                request, whole.size, whole.read, media_type=choice.content_type, tag=tag, cache_control=REVALIDATE
+            )
+        try:
+            body = archive.converted(session.hospital, stored, uid)
+        except NotAcceptable:
+            continue
         return whole_or_part(request, body, media_type=choice.content_type, tag=tag, cache_control=REVALIDATE)
+    return None
+
+
+def _multipart(request: Request, session: Session, archive: Archive, chosen: Chosen, *, complete: bool) -> Response:
+    bodies = part10s(archive, session, chosen)
+    first = next(bodies)  # now, so that a refusal is still a problem
 
     def parts() -> Iterator[tuple[dict[str, str], bytes]]:
-        for stored, choice in chosen:
-            body = instance_bytes(archive, session.hospital, stored, choice.form)
-            yield {"Content-Type": choice.content_type, "Content-Location": location(request, stored)}, body
+        for stored, choice, body in chain((first,), bodies):
+            yield _headers(request, stored, choice), body
 
-    return multipart(parts(), DICOM)
-
-
-def multipart(parts: Iterator[tuple[dict[str, str], bytes]], root_type: str, *, boundary: str = "") -> Response:
-    """A streamed ``multipart/related`` answer (PS3.18 8.6.1.2)."""
-    boundary = boundary or new_boundary()
-    content_type = f'{MULTIPART}; type="{root_type}"; boundary={boundary}'
-    return StreamingResponse(write_parts(parts, boundary), headers={"Content-Type": content_type})
+    return multipart(parts(), DICOM, status=200 if complete else 206)
 
 
-def location(request: Request, stored: StoredInstance) -> str:
-    """The absolute address of an instance."""
-    identity = stored.identity
-    return resource(request, identity.study_instance_uid, identity.series_instance_uid, identity.sop_instance_uid)
+def _headers(request: Request, stored: StoredInstance, choice: Choice) -> dict[str, str]:
+    return {"Content-Type": choice.content_type, "Content-Location": location(request, stored)}
 
 
-def instance_bytes(archive: Archive, hospital: str, stored: StoredInstance, form: Form) -> bytes:
-    """A Part 10 file of the instance in ``form``."""
-    if form is Form.STORED:
-        return archive.part10(hospital, stored)
-    if form is Form.RECEIVED:
-        return received_part10(archive, hospital, stored)
-    return explicit_little_endian(archive, hospital, stored)
+def part10s(archive: Archive, session: Session, chosen: Chosen) -> Iterator[tuple[StoredInstance, Choice, bytes]]:
+    """Each instance with the choice that worked and its file; raises NotAcceptable when none of its choices does."""
+    for stored, choices in chosen:
+        yield stored, *_part10(archive, session, stored, choices)
 
 
-@router.get("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path:path}")
-def bulk(
-    request: Request, session: SignedIn, archive: Held, *, study: str, series: str, instance: str, path: str
-) -> Response:
-    """One large value by the path that the metadata gives (PS3.18 10.4.1.1.5)."""
-    accepted = acceptable(request.headers.getlist("accept"))
-    wanted = next((r for r in accepted if r.covers(OCTET_STREAM)), None)
-    if wanted is None:
-        raise NotAcceptable(f"available: {OCTET_STREAM}")
-    (stored,) = archive.instances(session.hospital, study, series, instance)
-    body = bytes(bulk_data(whole_data_set(archive, session.hospital, stored), path))
-    if wanted.multipart:
-        part = ({"Content-Type": OCTET_STREAM, "Content-Location": str(request.url)}, body)
-        return multipart(iter([part]), OCTET_STREAM)
-    tag = etag(session.hospital, stored.digest, path)
-    return whole_or_part(request, body, media_type=OCTET_STREAM, tag=tag, cache_control=REVALIDATE)
+def _part10(
+    archive: Archive, session: Session, stored: StoredInstance, choices: Sequence[Choice]
+) -> tuple[Choice, bytes]:
+    for choice in choices:
+        try:
+            return choice, archive.converted(session.hospital, stored, choice.transfer_syntax_uid)
+        except NotAcceptable:
+            continue
+    raise not_acceptable(stored)
