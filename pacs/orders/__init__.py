@@ -114,8 +114,8 @@ def read_order(values: Mapping[str, str]) -> Order:
         raise InvalidRequest(f"{missing[0]} is missing")
     given.setdefault("RequestedProcedureID", given["AccessionNumber"])
     given.setdefault("ScheduledProcedureStepID", given["RequestedProcedureID"])
-    step = {tag_of(keyword): attribute(keyword, given.get(keyword, "")) for keyword in STEP_KEYWORDS}
     item = {tag_of(keyword): attribute(keyword, given.get(keyword, "")) for keyword in KEYWORDS}
+    step = {tag_of(keyword): attribute(keyword, given.get(keyword, "")) for keyword in STEP_KEYWORDS}
     item |= {tag_of(keyword): {"vr": "SQ"} for keyword in EMPTY_SEQUENCES}
     item[tag_of(STEP)] = {"vr": "SQ", "Value": [step]}
     return Order(

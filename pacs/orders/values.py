@@ -3,18 +3,19 @@
 Law: one function for each VR, in one table. What does not fit raises with the name of its column.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-from pacs.dataset.identity import is_safe_uid
 from pacs.dates import date_of, time_of
 from pacs.errors import InvalidRequest
 
 _CHARACTERS = {"AE": 16, "CS": 16, "SH": 16, "LO": 64, "PN": 64, "LT": 10240, "ST": 1024, "UI": 64}
 _PREGNANCY = ("1", "2", "3", "4")  # PS3.3 C.2.2
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_UID = re.compile(r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+$")  # PS3.5 9.1
 _Value = str | int | float | dict[str, Any]
 
 
@@ -60,7 +61,7 @@ def _name(keyword: str, vr: str, text: str) -> _Value:
 
 
 def _uid(keyword: str, vr: str, text: str) -> _Value:
-    if not is_safe_uid(text):
+    if len(text) > _CHARACTERS[vr] or not _UID.match(text):
         raise InvalidRequest(f"{keyword} is a UID: digits and dots, {_CHARACTERS[vr]} at most")
     return text
 
