@@ -18,9 +18,11 @@ RELIED_ON = {
     Association.run_reactor: "ed8bbbe3b3d6ddae",
     Association._run_reactor: "f28838c5559e462a",
     Association.kill: "8f9713666a7f4cff",
+    Association._serve_request: "2f24c1759cdf6c8c",
     Association._abort_blocking: "10b43ef8c63c6764",
     ACSE.negotiate_association: "a6f771214fa494c1",
     ACSE._negotiate_as_acceptor: "fffd360957c42a8e",
+    ACSE.is_aborted: "ad2eb3f545a9ed05",
     ACSE.send_accept: "c03855deabefe975",
     ACSE.send_reject: "700998293bbcb6c9",
     DIMSEServiceProvider.receive_primitive: "5f99c86b14a15cef",
@@ -38,6 +40,9 @@ RELIED_ON = {
     AssociationSocket._shutdown_socket: "e2b2628faa81a578",
     fsm.DT_1: "82e5c5d4114534fa",
     fsm.DT_2: "9ec543394e0b49eb",
+    fsm.AA_2: "a58069d8299198e0",
+    fsm.AA_3: "de64452e828d09da",
+    fsm.AA_4: "de72d40c80b07e3e",
     fsm.AA_8: "06c83317f08831fd",
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dicom_scp.find import find_service
 from dicom_scp.listener import bind_listener
 from dicom_scp.receiver import run_receiver
 from dicom_scp.requestor import Patience, Peer
@@ -83,6 +84,7 @@ class Filled:
 
     port: int
     archive: Archive
+    spool: Path
     originals: dict[str, Original]
     destinations: dict[str, Peer] = field(default_factory=dict)
 
@@ -93,6 +95,10 @@ class Filled:
         if ae_title not in self.destinations:
             raise NotFound(f"AE title {ae_title}")
         return self.destinations[ae_title]
+
+    def spooled(self) -> dict[str, tuple[str, bytes]]:
+        """Transfer syntax and data set of what was sent to it since, by SOP Instance UID."""
+        return {uid: one for folder in self.spool.glob("[!.]*") for uid, one in data_sets(folder).items()}
 
     def knows(self, ae_title: str, port: int, **given: Any) -> None:
         """Register a destination on this machine."""
@@ -117,9 +123,14 @@ def filled(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         while spool.counts("default").files:
             worker.run_once()
         listener, stop = bind_listener("127.0.0.1", 0), threading.Event()
-        result = Filled(listener.getsockname()[1], archive, {one.sop_instance_uid: one for one in originals})
+        result = Filled(
+            listener.getsockname()[1],
+            archive,
+            folder / "spool" / "default",
+            {one.sop_instance_uid: one for one in originals},
+        )
         admit = partial(Roster({"PACS": "default", "HUE": "hue"}).admit, trust_local=True)
-        services = [retrieval(archive, result.destination, patience=QUICK)]
+        services = [find_service(archive), retrieval(archive, result.destination, patience=QUICK)]
         thread = threading.Thread(
             target=run_receiver, args=(listener, spool, admit, stop), kwargs={"services": services, "grace": 1.0}
         )

@@ -1,13 +1,18 @@
 """C-MOVE asked for by DCMTK's movescu and pynetdicom, to DCMTK's storescp."""
 
+import shutil
+import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
 from pacs.transfer_syntaxes import EXPLICIT_LE, IMPLICIT_LE, TRANSFER_SYNTAXES
+from tests.conftest import _free_ports as free_ports
 from tests.dicom_scp.retrieve.asking import (
     PATIENT_ROOT_MOVE,
     STUDY_ROOT_MOVE,
@@ -171,3 +176,22 @@ def test_preferred_transfer_syntax_goes_first(filled: Filled, storescp: Any) -> 
     for syntax, data in data_sets(folder).values():
         assert syntax == jpeg_2000
         assert np.array_equal(pixels(data, syntax), before)
+
+
+def test_gdcm_moves_to_itself(filled: Filled, tmp_path: Path) -> None:
+    """GDCM's client asks, and is itself the destination, on a port of its own."""
+    program = shutil.which("gdcmscu")
+    if program is None:
+        pytest.skip("gdcmscu of GDCM is not installed")
+    [port] = free_ports(1)
+    filled.knows("GDCM", port)
+    asked = ["--move", "--studyroot", "--study", "--key", f"20,d={STUDY}", "--aetitle", "GDCM", "--call", "PACS"]
+    command = [program, *asked, "--output", tmp_path, "--port-scp", str(port), "127.0.0.1", str(filled.port)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    got = {pydicom.dcmread(path, force=True).SOPInstanceUID: path for path in tmp_path.rglob("*.dcm")}
+    assert got.keys() == {uid for uid, one in filled.originals.items() if one.study_instance_uid == STUDY}
+    for uid, path in got.items():
+        original = filled.originals[uid]
+        before = pixels(original.data_set, original.transfer_syntax_uid)
+        assert np.array_equal(pydicom.dcmread(path, force=True).pixel_array, before)
