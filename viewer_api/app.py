@@ -18,7 +18,7 @@ from pacs.settings import Settings
 from storage.access import Access
 from storage.archive import Archive
 from storage.spool import Spool
-from viewer_api import documentation, health, iiif, pages, session, sign_in, viewer
+from viewer_api import documentation, health, iiif, modalities, pages, session, sign_in, viewer
 from viewer_api.cross_origin import CrossOrigin, parse_origins
 from viewer_api.dicomweb import bulk, delete, frames, metadata, rendered, retrieve, search, store, wado_uri
 from viewer_api.dicomweb.addresses import ROOT
@@ -101,6 +101,7 @@ def create_app(settings: Settings, archive: Archive, spool: Spool, access: Acces
         sign_in.router,
         documentation.router,
         viewer.router,
+        modalities.router,
         pages.router,
         ohif(),
     ):
