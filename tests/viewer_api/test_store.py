@@ -32,7 +32,7 @@ def test_what_was_posted_can_be_searched(site: "Site", pydicom_file: Callable[[s
 
 
 def test_one_bad_part_fails_alone(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """The good instances are kept, the bad one is named with its Failure Reason, the status is 202."""
+    """The good instances are kept, the bad one is named with its Failure Reason, the status is 202 (PS3.18 10.5.3)."""
     nameless = pydicom.dcmread(pydicom_file("MR_small.dcm"))
     del nameless.SeriesInstanceUID
     file = io.BytesIO()
@@ -48,7 +48,7 @@ def test_one_bad_part_fails_alone(site: "Site", pydicom_file: Callable[[str], Pa
 
 
 def test_another_study_is_refused_and_nothing_is_stored(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """A study that was announced is checked; when nothing is left the status is 409."""
+    """A study that was announced is checked; when nothing is left the status is 409 (PS3.18 10.5.1)."""
     body = body_of(pydicom_file("CT_small.dcm").read_bytes())
     client = site.client()
     response = client.post("/dicom-web/studies/1.2.3", content=body, headers={"Content-Type": TYPE})
@@ -75,7 +75,7 @@ def test_another_study_is_refused_and_nothing_is_stored(site: "Site", pydicom_fi
     ],
 )
 def test_a_body_that_makes_no_sense_is_a_problem(site: "Site", content_type: str, body: bytes, status: int) -> None:
-    """Wrong types and broken bodies are refused, and nothing stays behind."""
+    """Wrong types and broken bodies are refused, and nothing stays behind (PS3.18 10.5.3)."""
     response = site.client().post("/dicom-web/studies", content=body, headers={"Content-Type": content_type})
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
@@ -83,7 +83,7 @@ def test_a_body_that_makes_no_sense_is_a_problem(site: "Site", content_type: str
 
 
 def test_a_large_instance_does_not_pass_through_memory(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """A body of 300 MB arrives in pieces; the process grows by a small part of it."""
+    """A body of 300 MB arrives in pieces; the process grows by a small part of it (PS3.18 10.5.1)."""
     large = pydicom.dcmread(pydicom_file("CT_small.dcm"))
     large.PixelData = b""
     file = io.BytesIO()

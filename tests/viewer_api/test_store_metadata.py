@@ -65,7 +65,7 @@ def stored_pixels(site: "Site", item: dict[str, Any]) -> pydicom.Dataset:
 def test_metadata_and_bulk_data_become_the_instance(
     site: "Site", pydicom_file: Callable[[str], Path], spelling: str
 ) -> None:
-    """Native pixels beside JSON or XML are put where the metadata refers to them (PS3.18 10.5.2.2)."""
+    """Native pixels beside JSON or XML are put where the metadata refers to them (PS3.18 8.7.3)."""
     source = pydicom.dcmread(pydicom_file("CT_small.dcm"))
     said = said_of(pydicom_file("CT_small.dcm").read_bytes())
     text = json.dumps([said]).encode() if spelling == "json" else native_model(said)
@@ -84,7 +84,7 @@ def test_metadata_and_bulk_data_become_the_instance(
 
 
 def test_compressed_frames_keep_their_bytes(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """Each part is one frame of an encapsulated instance in the transfer syntax of its media type (Table 8.7.3-2)."""
+    """Each part is one frame of an encapsulated instance in the syntax of its media type (PS3.18 8.7.3)."""
     cases = (
         ("JPEG2000.dcm", "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.91"),
         ("SC_rgb_jpeg_gdcm.dcm", "image/jpeg", "1.2.840.10008.1.2.4.70"),
@@ -112,7 +112,7 @@ def test_compressed_frames_keep_their_bytes(site: "Site", pydicom_file: Callable
 
 
 def test_an_instance_without_bulk_data_needs_one_part(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """A report as plain ``application/dicom+json``, and an instance as plain ``application/dicom``, are stored."""
+    """A report as plain ``application/dicom+json`` and a CT as plain ``application/dicom`` are stored (PS3.18 8.6.1)."""
     said = said_of(pydicom_file("reportsi.dcm").read_bytes())
     assert post(site, json.dumps(said).encode(), "application/dicom+json").status_code == 200
     assert post(site, pydicom_file("CT_small.dcm").read_bytes(), "application/dicom").status_code == 200
@@ -123,7 +123,7 @@ def test_an_instance_without_bulk_data_needs_one_part(site: "Site", pydicom_file
 def test_what_is_missing_fails_its_instance_and_what_is_too_much_is_told(
     site: "Site", pydicom_file: Callable[[str], Path]
 ) -> None:
-    """An instance without its bulk data, bulk data without an instance, a wrong frame count: each says so alone."""
+    """No bulk data for an instance, no instance for bulk data, a wrong frame count: each is told alone (PS3.18 I.2)."""
     ct, jpeg = (said_of(pydicom_file(name).read_bytes()) for name in ("CT_small.dcm", "examples_ybr_color.dcm"))
     jpeg["7FE00010"]["BulkDataURI"] = "one"
     report = said_of(pydicom_file("reportsi.dcm").read_bytes())
@@ -148,7 +148,7 @@ def test_what_is_missing_fails_its_instance_and_what_is_too_much_is_told(
 
 
 def test_coercions_and_duplicates_are_warnings(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """Another character set than UTF-8 is coerced (B000); another data set of a stored UID is kept beside it (0111)."""
+    """Another character set than UTF-8 is coerced (B000), another data set of a UID kept too (0111); PS3.18 I.2.1."""
     said = said_of(pydicom_file("reportsi.dcm").read_bytes())
     said["00080005"] = {"vr": "CS", "Value": ["ISO_IR 100"]}
     answer = post(site, json.dumps(said).encode(), "application/dicom+json")
@@ -169,7 +169,7 @@ def test_coercions_and_duplicates_are_warnings(site: "Site", pydicom_file: Calla
 
 
 def test_the_answer_comes_in_xml_too(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """Accept decides; what is not offered is refused before anything is stored (PS3.18 10.5.3.2)."""
+    """Accept decides; what is not offered is refused before anything is stored (PS3.18 10.5.3)."""
     body = pydicom_file("CT_small.dcm").read_bytes()
     refused = post(site, body, "application/dicom", Accept="text/html")
     assert (refused.status_code, any(site.spool.series())) == (406, False)
@@ -181,7 +181,7 @@ def test_the_answer_comes_in_xml_too(site: "Site", pydicom_file: Callable[[str],
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_odd_bodies_are_read(site: "Site", pydicom_file: Callable[[str], Path], end: bytes) -> None:
-    """LF alone, preamble, epilogue, quoted boundary, no Content-Type of a part, folded fields, pieces of any size."""
+    """LF alone, preamble, epilogue, quoted boundary, no Content-Type, folded fields, any pieces (PS3.18 8.6.1)."""
     part = pydicom_file("CT_small.dcm").read_bytes()
     lines = [b"hello", b"--a b  ", b"Content-Transfer-Encoding:", b" BINARY", b"", part, b"--a b--", b"bye"]
     body = end.join(lines)
@@ -191,7 +191,7 @@ def test_odd_bodies_are_read(site: "Site", pydicom_file: Callable[[str], Path], 
 
 
 def test_limits_are_413(site: "Site", monkeypatch: pytest.MonkeyPatch, pydicom_file: Callable[[str], Path]) -> None:
-    """Metadata and parts beyond what one request may hold are refused."""
+    """Metadata and parts beyond what one request may hold are refused (PS3.18 10.5.3)."""
     monkeypatch.setattr("viewer_api.dicomweb.store_parts.MAX_METADATA", 100)
     monkeypatch.setattr("viewer_api.dicomweb.store_parts.MAX_PARTS", 2)
     said = json.dumps(said_of(pydicom_file("reportsi.dcm").read_bytes())).encode()
@@ -201,7 +201,7 @@ def test_limits_are_413(site: "Site", monkeypatch: pytest.MonkeyPatch, pydicom_f
 
 
 def test_no_room_is_503(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """Below the spool's floor nothing is taken, and the sender is asked to come again (PS3.18 Table 8.5-1)."""
+    """Below the spool's floor nothing is taken, and the sender is asked to come again (PS3.18 10.5.3)."""
     site.spool._free_floor = 1 << 62
     part = pydicom_file("CT_small.dcm").read_bytes()
     answer = post(site, body_of(part), TYPE)
