@@ -159,7 +159,21 @@ def dcmtk() -> Callable[[str], str]:
 @pytest.fixture
 def archive(tmp_path: Path, s3_endpoint: S3Endpoint) -> Iterator[RunningArchive]:
     """A stopped archive over a fresh data folder and a fresh S3 bucket; whatever runs is stopped afterwards."""
-    running = RunningArchive(tmp_path / "data", s3_endpoint.minio_url(s3_endpoint.new_bucket()))
+    with stopped_afterwards(tmp_path, s3_endpoint) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def module_archive(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: S3Endpoint) -> Iterator[RunningArchive]:
+    """The same for all tests of a module that can share one: starting costs ten seconds."""
+    with stopped_afterwards(tmp_path_factory.mktemp("archive"), s3_endpoint) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def stopped_afterwards(folder: Path, s3_endpoint: S3Endpoint) -> Iterator[RunningArchive]:
+    """A stopped archive that does not outlive its test."""
+    running = RunningArchive(folder / "data", s3_endpoint.minio_url(s3_endpoint.new_bucket()))
     yield running
     if running.process is not None and running.process.poll() is None:
         try:

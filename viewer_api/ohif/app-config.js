@@ -7,6 +7,7 @@ window.config = {
   extensions: [],
   modes: [],
   customizationService: [{ 'ohif.tours': { $set: [] } }], // eleven steps stand between a doctor and the picture
+  showPatientInfo: 'visibleReadOnly', // whose images they are stays in sight
   showStudyList: false, // the list of studies is ours, with search that knows Vietnamese
   whiteLabeling: {
     createLogoComponentFn: React =>
