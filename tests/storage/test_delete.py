@@ -1,8 +1,12 @@
+import importlib
 import io
 import json
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pydicom
@@ -15,6 +19,7 @@ from storage.archive import Actor
 from storage.archive.compact import plan_groups
 from storage.audit import Event, events, record
 from storage.index.compacting import Content
+from tests.conftest import S3Endpoint
 from tests.storage.conftest import HOSPITAL, Site
 from tests.storage.test_archive import (
     data_set_of,
@@ -25,6 +30,8 @@ from tests.storage.test_archive import (
     rows,
     silent,
 )
+
+compact_module = importlib.import_module("storage.archive.compact")  # its name is that of a function, too
 
 BY = Actor("dr.lan", "http:10.0.0.9", "wrong patient")
 DAY = 86400.0
@@ -296,3 +303,113 @@ def test_joined_packs_never_hold_a_uid_twice() -> None:
     ]
     assert plan_groups(found, pack_bytes=100) == [["packs/a", "packs/c"], ["packs/b", "packs/d"]]
     assert plan_groups(found[:2], pack_bytes=100) == []
+
+
+def test_a_compaction_that_fails_leaves_everything_where_it_was(site: Site, ct: list[bytes]) -> None:
+    """When the transaction fails every row stays, what was put is swept, and the next round succeeds."""
+    for one in ct[:2]:
+        site.file(one)
+    before = rows(site.settings.database_url)
+    with psycopg.connect(site.settings.database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE h_default.retired_pack RENAME TO away")
+        with pytest.raises(Unavailable):
+            compacted(site)
+        connection.execute("ALTER TABLE h_default.away RENAME TO retired_pack")
+    assert rows(site.settings.database_url) == before
+    assert len(objects_of(site)) == 3
+    assert len(site.archive.sweep(HOSPITAL, min_age=0)) == 1
+    assert compacted(site) == (2, 0)
+
+
+def test_a_deletion_during_compaction_wins(site: Site, ct: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deleted while its pack is copied stays deleted; this round leaves the packs, the next joins them."""
+    for one in ct[:3]:
+        site.file(one)
+    put = compact_module.put_pack
+
+    def put_while_deleting(*given: Any) -> Any:
+        site.archive.delete(HOSPITAL, "1.2.3", "1.2.3.1", "1.2.3.1.2", by=BY)
+        return put(*given)
+
+    monkeypatch.setattr(compact_module, "put_pack", put_while_deleting)
+    assert compacted(site) == (0, 0)
+    monkeypatch.undo()
+    assert {one.identity.sop_instance_uid for one in everything(site.archive)} == {"1.2.3.1.1", "1.2.3.1.3"}
+    assert compacted(site) == (2, 0)  # the pack of the deleted one holds no instance any more
+    assert site.archive.undelete(HOSPITAL, "1.2.3", None, None, by=BY) == 1
+    assert site.archive.verify(HOSPITAL, silent).instances == 3
+
+
+def test_studies_of_two_patients_keep_their_own_counts(site: Site, ct: list[bytes], tmp_path: Path) -> None:
+    """One Study UID under two patients is two studies; deleting by that UID takes both, a series only its own."""
+    site.file(*ct[:2])
+    other = pydicom.dcmread(io.BytesIO(ct[2]))
+    other.PatientID, other.SeriesInstanceUID = "another", UID("1.2.3.7")
+    other.save_as(tmp_path / "other.dcm")
+    site.file((tmp_path / "other.dcm").read_bytes())
+    assert site.archive.delete(HOSPITAL, "1.2.3", "1.2.3.7", None, by=BY) == 1
+    assert study_of(site)["00201208"] == 2
+    assert len(rows(site.settings.database_url)["patient"]) == 1
+    site.archive.undelete(HOSPITAL, "1.2.3", None, None, by=BY)
+    assert site.archive.delete(HOSPITAL, "1.2.3", None, None, by=BY) == 3
+
+
+def test_deleting_in_an_s3_store_is_the_same(
+    site_on: Callable[..., Site], database: str, second_database: str, s3_endpoint: S3Endpoint, ct: list[bytes]
+) -> None:
+    """Acts, rebuild, compaction and sweep work where objects are in S3."""
+    url = s3_endpoint.minio_url(s3_endpoint.new_bucket())
+    site = site_on(database, objects_url=url)
+    for one in ct:
+        site.file(one)
+    site.archive.delete(HOSPITAL, "1.2.3", "1.2.3.1", "1.2.3.1.1", by=BY)
+    assert compacted(site) == (3, 0)
+    again = site_on(second_database, objects_url=url)
+    assert again.archive.rebuild_index(HOSPITAL, silent).deleted == 1
+    assert len(site.archive.sweep(HOSPITAL, min_age=0)) == 3
+    assert compacted(site, grace=0) == (1, 1)
+    assert len(site.archive.sweep(HOSPITAL, min_age=0)) == 1
+    assert site.archive.verify(HOSPITAL, silent).damages == ()
+    assert {site.archive.received(HOSPITAL, one) for one in everything(site.archive)} == {
+        data_set_of(one) for one in ct[1:]
+    }
+
+
+def test_deleting_and_storing_at_once_never_lock_each_other_out(
+    site: Site, ct: list[bytes], other_series: list[bytes]
+) -> None:
+    """Workers, deletions and compactions of one study run side by side; in the end counts are those of the rows."""
+    site.file(*ct, *other_series)
+    failures: list[BaseException] = []
+
+    def repeat(step: Callable[[], object]) -> None:
+        for _ in range(12):
+            try:
+                step()
+            except NotFound:
+                continue
+            except BaseException as error:  # whatever it is, the test shows it
+                failures.append(error)
+
+    def send_again() -> None:
+        site.receive(ct[0])
+        site.receive(other_series[1])
+        site.worker.run_once()
+
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: site.archive.delete(HOSPITAL, "1.2.3", "1.2.3.1", None, by=BY),
+        lambda: site.archive.undelete(HOSPITAL, "1.2.3", None, None, by=BY),
+        lambda: site.archive.compact(HOSPITAL, grace=DAY, quiet=0, pack_bytes=64 * 1024 * 1024),
+        send_again,
+    )
+    threads = [threading.Thread(target=repeat, args=(step,)) for step in steps]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert failures == []
+    site.drain()
+    with suppress(NotFound):
+        site.archive.undelete(HOSPITAL, "1.2.3", None, None, by=BY)
+    assert study_of(site)["00201208"] == len(everything(site.archive)) == 6
+    assert site.archive.verify(HOSPITAL, silent).damages == ()

@@ -90,3 +90,18 @@ def test_nonsense_boundaries_are_refused(boundary: str) -> None:
 def test_boundaries_differ() -> None:
     """Two bodies never share a boundary."""
     assert new_boundary() != new_boundary()
+
+
+@given(content=st.binary(max_size=200).filter(lambda one: b"\n--b" not in one), piece=st.integers(1, 60))
+def test_a_body_without_carriage_returns_is_read(content: bytes, piece: int) -> None:
+    """Lines that end with LF alone are taken where the first boundary has it so; a CR before them is content then."""
+    body = b"\n--b\nA: b\n\n" + content + b"\n--b\nA: c\n\n" + content + b"\r\n--b--\n"
+    listener = parse(body, "b", piece)
+    assert [bytes(one) for _, one in listener.parts] == [content, content + b"\r"]
+    assert [headers["a"] for headers, _ in listener.parts] == ["b", "c"]
+
+
+def test_header_fields_may_go_on_in_the_next_line() -> None:
+    """A folded field is one field (RFC 5322 2.2.3)."""
+    listener = parse(b'--b\r\nContent-Type: a/b;\r\n\t x="y"\r\nB:c\r\n\r\n\r\n--b--', "b", 7)
+    assert listener.parts[0][0] == {"content-type": 'a/b; x="y"', "b": "c"}

@@ -112,7 +112,7 @@ def test_compressed_frames_keep_their_bytes(site: "Site", pydicom_file: Callable
 
 
 def test_an_instance_without_bulk_data_needs_one_part(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
-    """A report as plain ``application/dicom+json`` and a CT as plain ``application/dicom`` are stored (PS3.18 8.6.1)."""
+    """A report in JSON and a CT as ``application/dicom`` are stored without being parts of anything (PS3.18 8.6.1)."""
     said = said_of(pydicom_file("reportsi.dcm").read_bytes())
     assert post(site, json.dumps(said).encode(), "application/dicom+json").status_code == 200
     assert post(site, pydicom_file("CT_small.dcm").read_bytes(), "application/dicom").status_code == 200
