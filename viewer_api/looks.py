@@ -61,5 +61,5 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 
 def sorry(request: Request, status: int) -> Response:
     """An error in plain words for a person."""
-    known = status if status in {400, 403, 404, 406, 503} else 500
+    known = status if status in {400, 403, 404, 406, 413, 503} else 500
     return page(request, "sorry.html", status=status, title=f"error_{known}")

@@ -32,6 +32,10 @@ STATEMENTS = (
         END LOOP;
     END $$
     """,
+    """
+    CREATE INDEX series_by_performed_date ON series (performed_procedure_step_start_date)
+    WHERE performed_procedure_step_start_date <> ''
+    """,
     "CREATE INDEX study_by_study_id ON study (study_id) WHERE study_id <> ''",
 )
 

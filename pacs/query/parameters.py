@@ -22,7 +22,7 @@ _NOT_ATTRIBUTES = frozenset({"fuzzymatching", "emptyvaluematching", "includefiel
     {"accept", "charset", "multiplevaluematching"}
 )
 _MODALITY, _MODALITIES_IN_STUDY = (0x00080060,), (0x00080061,)
-_TIMEZONE_OFFSET_FROM_UTC = 0x00080201
+_SPECIFIC_CHARACTER_SET, _TIMEZONE_OFFSET_FROM_UTC = 0x00080005, 0x00080201
 
 Cursor = tuple[tuple[str, str | int], ...]
 
@@ -116,9 +116,10 @@ def _tag(part: str, name: str) -> int:
 
 
 def _is_wish(path: tuple[int, ...], value: str) -> bool:
-    """Whether a key only asks for its attribute: one that everything meets, or a private creator (PS3.18 8.3.4.3)."""
+    """Whether a key only asks for its attribute: one that everything meets, or that says how to read another."""
     private_creator = path[0] & 0x10000 and path[0] & 0xFFFF <= 0xFF
-    return bool(private_creator) or not value.replace("\0", "").strip(" *")
+    never_matched = private_creator or path == (_SPECIFIC_CHARACTER_SET,)  # PS3.4 C.2.2.2
+    return bool(never_matched) or not value.replace("\0", "").strip(" *")
 
 
 def _match(level: Level, path: tuple[int, ...], name: str, value: str, *, fuzzy: bool, empty: bool) -> Match | None:

@@ -42,6 +42,9 @@ def _conditions(level: Level, matches: list[Match], values: Values, *, inside_se
         for match in matches:
             column = f"{attribute.column}_folded" if match.kind == "name" else attribute.column
             yield condition(Identifier(table, column), match, values)
+            if attribute.keyword == "Modality" and match.kind == "exact":  # its studies are in an index
+                modalities = Identifier("study", "modalities_in_study")
+                yield SQL("{} && {}::text[]").format(modalities, parameter(values, list(match.values)))
         return
     attributes = Identifier(_TABLES[attribute.level], "attributes")
     found = in_one_item(attributes, matches, values) if inside_sequence else _all_held(attributes, matches, values)

@@ -93,6 +93,14 @@ def test_a_value_that_everything_has_is_no_condition(value: str) -> None:
     assert parse_query("study", [("PatientName", value), ("StudyDate", value)]).matches == ()
 
 
+def test_a_key_without_a_value_asks_for_its_attribute() -> None:
+    """PS3.4 C.2.2.2.3; a private creator says whose the private attributes are, and is never matched."""
+    keys = [("PatientWeight", ""), ("00091001", ""), ("00090010", "ACME"), ("SpecificCharacterSet", "ISO_IR 6")]
+    query = parse_query("instance", keys)
+    assert query.matches == ()
+    assert query.includefield == ("00101030", "00091001", "00090010", "00080005")
+
+
 def test_paging_has_defaults_and_bounds() -> None:
     """Nobody gets the whole archive in one answer."""
     assert parse_query("study", []) == Query("study", (), (), False, DEFAULT_LIMIT, 0, False)

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from pacs.dataset.native_model import NAMESPACE
+from pacs.query import parse_query
 from storage.index import migrate
 from tests.conftest import new_database
 from tests.viewer_api.conftest import opened
@@ -280,6 +281,12 @@ def test_the_time_zone_is_told(client: httpx.Client, path: str) -> None:
 def test_fields_are_included_as_asked(client: httpx.Client, path: str, fields: dict[str, Any], tags: set[str]) -> None:
     """PS3.18 8.3.4.3: by keyword, tag, list, repeated, path, private with its creator, and all."""
     assert tags <= item_of(client, path, **fields).keys()
+
+
+def test_those_who_want_everything_get_all_attributes_too(archive: "Site") -> None:
+    """What goes over all matches without pages, as C-FIND does, reads the packs as a page does."""
+    every = archive.archive.find("default", parse_query("instance", [("includefield", "KVP"), ("limit", "1")]))
+    assert [item["00180060"]["vr"] for item in every] == ["DS"] * 12
 
 
 def test_fields_of_a_lower_level_are_not_returned(client: httpx.Client) -> None:

@@ -214,6 +214,39 @@ def test_an_attribute_inside_a_sequence_is_matched(index: Index) -> None:
     assert ask(index, "series", (name, "RP8")).items == []
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("StudyTime", {"1"}),
+        ("PatientName", {"1"}),
+        ("ModalitiesInStudy", {"1"}),
+        ("InstitutionName", {"1", "2"}),
+        ("OtherPatientIDsSequence.PatientID", set()),
+        ("StudyDate", set()),
+    ],
+)
+def test_empty_values_are_found_when_asked_for(index: Index, name: str, found: set[str]) -> None:
+    """Two quotation marks mean no value, wherever it would stand (PS3.4 C.2.2.2.7); in a sequence, in an item of it."""
+    day = "20240101"
+    file(index, filed(1, study="1", series="1.1", _00080020=day))
+    file(index, filed(1, study="2", series="2.1", _00080020=day, _00080030="10", _00100010="A", _00080060="CT"))
+    assert set(studies(index, (name, '""'), ("emptyvaluematching", "true"))) == found
+
+
+def test_a_study_without_a_time_is_not_hidden_by_moments(index: Index) -> None:
+    """On the days asked for it may have been at any hour."""
+    for number, (day, time) in enumerate((("20240101", "07"), ("20240101", "09"), ("20240101", ""), ("20240103", ""))):
+        file(index, filed(1, study=f"1.{number}", series=f"1.{number}.1", _00080020=day, _00080030=time))
+    asked = (("StudyDate", "20240101-20240102"), ("StudyTime", "08-12"))
+    assert set(studies(index, *asked)) == {"1.1", "1.2"}
+
+
+def test_a_series_is_found_by_its_own_modality(index: Index) -> None:
+    """Another series of the same study is not."""
+    file(index, filed(1, study="1", series="1.1", _00080060="CT"), filed(1, study="1", series="1.2", _00080060="SR"))
+    assert [item["0020000E"]["Value"] for item in ask(index, "series", ("Modality", "SR")).items] == [["1.2"]]
+
+
 def test_values_come_from_the_instance_received_first(database: str, second_database: str) -> None:
     """Whatever the order of filing, patient, study and series say what their first received instance says."""
     early = {"_00100010": "First", "_00100020": "P", "_00080060": "CT", "_00080020": "20240101"}

@@ -9,7 +9,7 @@ from psycopg.sql import SQL
 
 from pacs.query import parse_query
 from storage.index import Index, migrate
-from storage.index.search import find_pages, matching, ordered
+from storage.index.search import MOST_REMAINING, find_pages, matching, ordered, search
 from storage.index.statements import STATEMENTS
 from tests.conftest import new_database
 
@@ -121,6 +121,8 @@ def steps(index: Index, level: str, *params: tuple[str, str]) -> list[tuple[str,
         ("study", "ModalitiesInStudy", "CT", "study_by_date"),
         ("series", "limit", "100", "study_by_date"),
         ("series", "Modality", "CT", "study_by_date"),
+        ("series", "Modality", "XA", "study_by_modality"),
+        ("series", "PerformedProcedureStepStartDate", "20240110", "series_by_performed_date"),
         ("series", "StudyInstanceUID", "1.2.5", "study_by_uid"),
         ("series", "SeriesInstanceUID", "1.2.5.1", "series_by_uid"),
         ("series", "RequestAttributesSequence.RequestedProcedureID", "RP77", "series_by_request"),
@@ -138,6 +140,14 @@ def test_usual_searches_read_no_table_from_end_to_end(many: Index, level: str, n
     plan = steps(many, level, (name, value))
     assert not [step for step in plan if step[0] == "Seq Scan"], plan
     assert any(index.startswith(by) for kind, index in plan if "Index" in kind), plan
+
+
+def test_what_remains_is_counted_as_far_as_anybody_pages(many: Index) -> None:
+    """A result says that there is more, not how much more of thirty thousand."""
+    result = search(many, HOSPITAL, parse_query("study", [("limit", "10")]))
+    assert (len(result.items), result.remaining, result.more) == (10, MOST_REMAINING, True)
+    result = search(many, HOSPITAL, parse_query("study", [("limit", "10"), ("offset", str(STUDIES - 13))]))
+    assert (len(result.items), result.remaining, result.more) == (10, 3, False)
 
 
 def test_pages_behind_a_row_begin_in_the_index(many: Index) -> None:
