@@ -148,7 +148,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "error_404": ("Không có trang hoặc ca chụp này", "There is no such page or study"),
     "error_406": ("Không có hình để xem", "There is no picture to show"),
     "error_500": ("Đã có lỗi ngoài dự kiến", "Something unexpected happened"),
-    "error_413": ("Phạm vi tìm quá rộng, hãy thêm ngày hoặc tên", "Too much to look through: please add a day or a name"),
+    "error_413": ("Phạm vi tìm quá rộng, hãy thêm ngày hoặc tên", "Too much to look through: add a day or a name"),
     "error_503": ("Kho ảnh đang bận hoặc tạm ngừng", "The archive is busy or paused"),
     "error_hint": (
         "Thử lại sau ít phút. Nếu vẫn lỗi, hãy báo cho người quản trị.",
