@@ -38,6 +38,12 @@ class Commitments:
 
     def decide(self, hospital: str, key: int) -> None:
         """Find out about every instance of one request that nothing is known of; what must wait is tried again."""
+        try:
+            self._decide(hospital, key)
+        except Unavailable as error:  # the rows say that it is undecided; the next wake-up finds them
+            log.warning("storage commitment %d waits: %s", key, error)
+
+    def _decide(self, hospital: str, key: int) -> None:
         request = rows.request_of(self._archive.index, hospital, key)
         if request is None or request.decided:
             return

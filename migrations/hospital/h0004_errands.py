@@ -50,7 +50,7 @@ STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX delivery_due ON delivery (destination, delivery_pk)
+    CREATE INDEX delivery_due ON delivery (destination, refusals, delivery_pk)
         WHERE acknowledged_at IS NULL AND failed_at IS NULL
     """,
     """

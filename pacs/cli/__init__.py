@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from pacs.cli import demo, disposal, files, maintain, modalities, orders, serve, tokens
+from pacs.cli import demo, disposal, files, forwarding, maintain, modalities, orders, serve, tokens
 from pacs.cli.lifeline import die_with_parent
 from pacs.errors import ArchiveError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (serve, files, maintain, disposal, tokens, modalities, orders, demo):
+for room in (serve, files, maintain, disposal, tokens, modalities, orders, forwarding, demo):
     room.add_commands(app)
 
 

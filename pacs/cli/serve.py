@@ -24,17 +24,18 @@ from pacs.cli.supervise import LOOK, Part, Supervisor, pacs_command
 from pacs.cli.tokens import reachable_host, sign_in_address
 from pacs.settings import Settings
 
-RECEIVERS, WORKERS, WEB = range(3)  # the order of stopping: no new instances, then file those here, then the pages
+# The order of stopping: no new instances, then file those here, then what follows from it, then the pages
+RECEIVERS, WORKERS, DISPATCH, WEB = range(4)
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add ``serve``, ``receive``, ``ingest`` and ``web``."""
-    for command in (serve, receive, ingest, web):
+    """Add ``serve``, ``receive``, ``ingest``, ``dispatch`` and ``web``."""
+    for command in (serve, receive, ingest, dispatch, web):
         app.command()(command)
 
 
 def serve(data: Data = None) -> None:
-    """Start everything: PostgreSQL, receivers, ingest workers and the pages."""
+    """Start everything: PostgreSQL, receivers, ingest workers, the dispatcher and the pages."""
     from pacs.cli.dimse import dicom_listeners
     from pacs.cli.engine import kept_database
     from storage.index import migrate
@@ -51,7 +52,7 @@ def serve(data: Data = None) -> None:
         opened_spool(ready).sweep_incoming()
         bound = replace(ready, dicom_port=dicom[0].getsockname()[1], http_port=pages.getsockname()[1])
         supervisor = Supervisor(environment={**os.environ, **bound.environment()}, say=forward)
-        supervisor.keep([*_receivers(bound, dicom), *_workers(bound), _web(pages)])
+        supervisor.keep([*_receivers(bound, dicom), *_workers(bound), _dispatch(), _web(pages)])
         threading.Thread(target=_announce_when_ready, args=(bound,), daemon=True).start()
         supervisor.run(interruption, also=keeper.look if keeper else lambda: None)
     forward("serve", "stopped")
@@ -108,6 +109,23 @@ def ingest(data: Data = None) -> None:
         Worker(opened_spool(ready), archive, ready).run(stop)
 
 
+def dispatch(data: Data = None) -> None:
+    """Do what happens later: forward, commit, notify, tidy up at night; one on each machine is enough."""
+    from pacs.cli.dispatch import dispatcher
+    from storage.archive import open_archive
+    from storage.registry import Registry
+
+    settings = settings_of(data)
+    start_logging()
+    stop = _stop_event()
+    with (
+        database(settings) as ready,
+        open_archive(ready) as archive,
+        Registry(archive.index, trust_local=ready.trust_local) as registry,
+    ):
+        dispatcher(archive, registry, ready, stop).run(stop)
+
+
 def web(data: Data = None) -> None:
     """Serve the pages, DICOMweb and the tiles."""
     import uvicorn
@@ -138,6 +156,10 @@ def _receivers(settings: Settings, listeners: Sequence[socket.socket]) -> list[P
 
 def _workers(settings: Settings) -> list[Part]:
     return _numbered("ingest", settings.workers, WORKERS)
+
+
+def _dispatch() -> Part:
+    return Part(name="dispatch", command=pacs_command("dispatch"), stage=DISPATCH)
 
 
 def _web(listener: socket.socket) -> Part:

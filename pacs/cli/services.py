@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def services(archive: "Archive", registry: "Registry", tls: "Tls | None") -> list["Service"]:
     """The services on this archive; where peers are says ``registry``."""
+    from dicom_scp.commitment import commitment_service
     from dicom_scp.find import find_service
+    from dicom_scp.performed import performed_service
     from dicom_scp.requestor import peer_at
     from dicom_scp.retrieve import retrieval
     from dicom_scp.worklist import worklist_service
@@ -23,4 +25,10 @@ def services(archive: "Archive", registry: "Registry", tls: "Tls | None") -> lis
     def destination(hospital: str, ae_title: str) -> "Peer":
         return peer_at(registry.destination(hospital, ae_title), tls)
 
-    return [find_service(archive), worklist_service(archive), retrieval(archive, destination)]
+    return [
+        find_service(archive),
+        worklist_service(archive),
+        retrieval(archive, destination),
+        commitment_service(archive.index),
+        performed_service(archive.index),
+    ]

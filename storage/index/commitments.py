@@ -68,10 +68,12 @@ def add_request(
     return key
 
 
-def schedule(connection: psycopg.Connection, hospital: str, key: int, *, delay: float = 0.0) -> None:
+def schedule(
+    connection: psycopg.Connection, hospital: str, key: int, *, delay: float = 0.0, hurry: bool = True
+) -> None:
     """Decide a request, now or later."""
     lock = f"{TASK} {hospital} {key}"
-    jobs.defer(connection, TASK, {"hospital": hospital, "key": key}, queue=TASK, lock=lock, delay=delay)
+    jobs.defer(connection, TASK, {"hospital": hospital, "key": key}, queue=TASK, lock=lock, delay=delay, hurry=hurry)
 
 
 def request_of(index: Index, hospital: str, key: int) -> Request | None:

@@ -20,11 +20,19 @@ DAYS = 14  # until what nobody takes is given up
 REFUSALS = 5  # of one instance, by a destination that answers
 
 
-def send_off(connection: psycopg.Connection, hospital: str, kind: str, destination: str, *, delay: float = 0.0) -> None:
+def send_off(
+    connection: psycopg.Connection,
+    hospital: str,
+    kind: str,
+    destination: str,
+    *,
+    delay: float = 0.0,
+    hurry: bool = True,
+) -> None:
     """Schedule an errand of a kind to a destination; one at most waits, and one runs."""
     name = f"{kind} {hospital} {destination}"
     arguments = {"hospital": hospital, "kind": kind, "destination": destination}
-    jobs.defer(connection, TASK, arguments, queue=name, lock=name, delay=delay)
+    jobs.defer(connection, TASK, arguments, queue=name, lock=name, delay=delay, hurry=hurry)
 
 
 def wait_of(index: Index, hospital: str, kind: str, destination: str) -> float:

@@ -44,9 +44,19 @@ def bring_up(guard: psycopg.Connection) -> None:
 
 
 def defer(
-    connection: psycopg.Connection, task: str, arguments: dict[str, Any], *, queue: str, lock: str, delay: float = 0.0
+    connection: psycopg.Connection,
+    task: str,
+    arguments: dict[str, Any],
+    *,
+    queue: str,
+    lock: str,
+    delay: float = 0.0,
+    hurry: bool = True,
 ) -> None:
-    """Schedule a job, in this transaction; jobs of one ``lock`` run one after the other, and one at most waits."""
+    """Schedule a job, in this transaction; jobs of one ``lock`` run one after the other, and one at most waits.
+
+    Of two moments the earlier one holds; without ``hurry`` that of the job which waits already.
+    """
     job = Job(
         queue=queue,
         lock=lock,
@@ -56,6 +66,8 @@ def defer(
         scheduled_at=utcnow() + timedelta(seconds=delay) if delay else None,
     )
     with _among_jobs(connection):
+        if hurry:
+            connection.execute(STATEMENTS["bring_forward"], {"lock": lock, "delay": delay})
         if connection.execute(STATEMENTS["is_waiting"], {"lock": lock}).fetchone() is None:
             with suppress(AlreadyEnqueued), connection.transaction():  # another transaction was faster
                 _MANAGER.defer_job(job, connection=connection)

@@ -46,7 +46,8 @@ class Errands:
         """Run one errand, unless its destination is left alone for now; schedule the next when there is more."""
         wait = wait_of(self._index, hospital, kind, destination)
         if wait > 0:
-            self._again(hospital, kind, destination, wait)
+            with self._index.transaction(hospital) as connection:
+                send_off(connection, hospital, kind, destination, delay=wait)
             return
         try:
             seconds = self._kinds[kind].run(hospital, destination)
@@ -62,7 +63,8 @@ class Errands:
         """Schedule every errand for which rows wait: a job may have been lost, or missed rows committed beside it."""
         for kind, errand in self._kinds.items():
             for destination in errand.waiting(hospital):
-                self._again(hospital, kind, destination, 0.0)
+                with self._index.transaction(hospital) as connection:
+                    send_off(connection, hospital, kind, destination, hurry=False)
 
     def _failed(self, hospital: str, kind: str, destination: str, error: Exception) -> None:
         self._kinds[kind].give_up(hospital, destination)
@@ -75,10 +77,6 @@ class Errands:
         reason = str(error) if isinstance(error, ArchiveError) else type(error).__name__
         level = logging.INFO if isinstance(error, NotFound) and failures > 1 else logging.WARNING
         log.log(level, "%s to %s failed %d times: %s; again in %.0f s", kind, destination, failures, reason, delay)
-
-    def _again(self, hospital: str, kind: str, destination: str, delay: float) -> None:
-        with self._index.transaction(hospital) as connection:
-            send_off(connection, hospital, kind, destination, delay=delay)
 
 
 def back_off(failures: int, *, first_delay: float = FIRST_DELAY) -> float:

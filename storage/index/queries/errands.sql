@@ -45,10 +45,10 @@ INSERT INTO delivery (destination, sop_instance_uid) VALUES (%(destination)s, %(
 ON CONFLICT (destination, sop_instance_uid) DO NOTHING
 
 -- due_deliveries
--- Lists what waits for a destination, oldest first.
+-- Lists what waits for a destination: first what was refused least often, then what is oldest.
 SELECT sop_instance_uid FROM delivery
 WHERE destination = %(destination)s AND acknowledged_at IS NULL AND failed_at IS NULL
-ORDER BY delivery_pk LIMIT %(limit)s
+ORDER BY refusals, delivery_pk LIMIT %(limit)s
 
 -- delivery_acknowledged
 -- Notes that the destination has it.

@@ -14,6 +14,11 @@ SELECT current_setting('role') AS role, current_setting('search_path') AS schema
 -- Tells whether such a job waits already.
 SELECT FROM procrastinate_jobs WHERE queueing_lock = %(lock)s AND status = 'todo'
 
+-- bring_forward
+-- Lets a job that waits run as soon as it is wanted now.
+UPDATE procrastinate_jobs SET scheduled_at = now() + make_interval(secs => %(delay)s)
+WHERE queueing_lock = %(lock)s AND status = 'todo' AND scheduled_at > now() + make_interval(secs => %(delay)s)
+
 -- drop_stalled
 -- Forgets jobs whose worker is gone: each is made anew from its rows, and would block those of its lock for ever.
 DELETE FROM procrastinate_jobs
