@@ -174,6 +174,8 @@ class StoreAssociation(Association):
         self.set_socket(self._connection)
         self.acceptor.maximum_length = limits.maximum_length
         self.acceptor.ae_title = entity.ae_title
+        # pynetdicom leaves it out of the answer, and GDCM's clients abort over an A-ASSOCIATE-AC without it
+        self.acceptor.implementation_version_name = entity.implementation_version_name
         self.requestor.address_info = AddressInformation.from_tuple(connection.getpeername())
         self.born = time.monotonic()
 

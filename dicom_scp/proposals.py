@@ -27,8 +27,14 @@ class Proposal:
 
 
 def wanted(own: Sequence[str], preferred: Sequence[str]) -> tuple[str, ...]:
-    """Transfer syntaxes for an instance that exists in ``own``, best first, for a peer that prefers ``preferred``."""
+    """Transfer syntaxes for an instance that exists in ``own``, best first, for a peer that prefers ``preferred``.
+
+    A preference with an uncompressed one in it is complete, for peers that fail over presentation contexts that they do
+    not know.
+    """
     possible = [uid for uid in preferred if uid in EXACT or uid in own]
+    if any(uid in UNCOMPRESSED for uid in possible):
+        return tuple(dict.fromkeys(possible))
     return tuple(dict.fromkeys([*possible, *own, *UNCOMPRESSED]))
 
 

@@ -179,19 +179,19 @@ def test_preferred_transfer_syntax_goes_first(filled: Filled, storescp: Any) -> 
 
 
 def test_gdcm_moves_to_itself(filled: Filled, tmp_path: Path) -> None:
-    """GDCM's client asks, and is itself the destination, on a port of its own."""
+    """GDCM's client is itself the destination; it fails over contexts without Implicit VR, so it is registered so."""
     program = shutil.which("gdcmscu")
     if program is None:
         pytest.skip("gdcmscu of GDCM is not installed")
     [port] = free_ports(1)
-    filled.knows("GDCM", port)
+    filled.knows("GDCM", port, transfer_syntaxes=(IMPLICIT_LE,))
     asked = ["--move", "--studyroot", "--study", "--key", f"20,d={STUDY}", "--aetitle", "GDCM", "--call", "PACS"]
-    command = [program, *asked, "--output", tmp_path, "--port-scp", str(port), "127.0.0.1", str(filled.port)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    got = {pydicom.dcmread(path, force=True).SOPInstanceUID: path for path in tmp_path.rglob("*.dcm")}
-    assert got.keys() == {uid for uid, one in filled.originals.items() if one.study_instance_uid == STUDY}
-    for uid, path in got.items():
-        original = filled.originals[uid]
-        before = pixels(original.data_set, original.transfer_syntax_uid)
-        assert np.array_equal(pydicom.dcmread(path, force=True).pixel_array, before)
+    command = [program, *asked, "--output", str(tmp_path), "--port-scp", str(port), "127.0.0.1", str(filled.port)]
+    # its exit code says nothing: this GDCM aborts at every release, also towards DCMTK
+    subprocess.run(command, check=False, capture_output=True, timeout=60)
+    got = [pydicom.dcmread(path, force=True) for path in tmp_path.rglob("*") if path.is_file()]
+    assert {one.SOPInstanceUID for one in got} == {f"{series}.{number}" for series in SERIES for number in range(6)}
+    for one in got:
+        one.file_meta.TransferSyntaxUID = IMPLICIT_LE
+        original = filled.originals[one.SOPInstanceUID]
+        assert np.array_equal(one.pixel_array, pixels(original.data_set, original.transfer_syntax_uid))
