@@ -415,6 +415,7 @@ def test_a_study_as_zip_with_dicomdir(filled: "Site", mixed: str, tmp_path: Path
         record.DirectoryRecordType for record in pydicom.dcmread(tmp_path / "DICOMDIR").DirectoryRecordSequence
     )
     assert kinds == ["IMAGE", "IMAGE", "PATIENT", "SERIES", "SERIES", "SERIES", "SR DOCUMENT", "STUDY"]
+    files._stage["t"].cleanup()  # a folder that pydicom makes and leaves to the garbage collector
     dump = subprocess.run(["dcmdump", tmp_path / "DICOMDIR"], check=True, capture_output=True)
     assert b"W:" not in dump.stderr
     assert b"E:" not in dump.stderr
@@ -488,3 +489,13 @@ def test_the_archive_is_asked_by_the_hospital_of_the_token(filled: "Site") -> No
     """Every resource above goes through `Archive`, whose every method takes the hospital first."""
     for method in ("converted", "frame_ranged", "part10_ranged"):
         assert getattr(Archive, method).__code__.co_varnames[1] == "hospital"
+
+
+def test_metadata_in_xml(filled: "Site", pydicom_file: Callable[[str], Path]) -> None:
+    """PS3.18 8.7.3.2, 10.4.1.1.2: each instance a Native DICOM Model, one part each."""
+    series = address_of(pydicom_file(CT)).rsplit("/instances", 1)[0]
+    xml = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+    ((kind, part),) = parts_of(filled.client().get(f"{series}/metadata", headers=xml))
+    assert kind == "application/dicom+xml"
+    assert b'keyword="PatientName"' in part
+    assert f'uri="{filled.address}/dicom-web/'.encode() in part

@@ -6,7 +6,7 @@ parse every body.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,22 +14,18 @@ from starlette.responses import Response, StreamingResponse
 
 from pacs.dataset.identity import is_safe_uid
 from pacs.dataset.native_model import native_model
-from pacs.errors import InvalidRequest, NotAcceptable
+from pacs.errors import InvalidRequest
 from pacs.levels import Level
 from pacs.query import parse_query
 from storage.access import Session
 from storage.archive import Archive, SearchResult
 from viewer_api.answers import streamed
-from viewer_api.dicomweb.addresses import ROOT, Held, resource_of
-from viewer_api.media_types import DICOM_JSON, MULTIPART, MediaRange, acceptable
+from viewer_api.dicomweb.accepts import DICOM_XML, XML_PARTS, accepted, form_of
+from viewer_api.dicomweb.addresses import ROOT, Held, base, resource_of
 from viewer_api.multipart import new_boundary, write_parts
 from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["QIDO-RS"])
-
-JSON = "application/json"
-DICOM_XML = "application/dicom+xml"
-XML_PARTS = f'{MULTIPART}; type="{DICOM_XML}"'
 
 
 @router.get("/studies")
@@ -88,27 +84,11 @@ def search(
     return streamed(request, [body], media_type=media_type, headers=headers)
 
 
-def accepted(request: Request) -> Sequence[MediaRange]:
-    """What the client takes; its query parameter stands in for a header that it cannot set (PS3.18 8.3.3.1)."""
-    return acceptable(request.query_params.getlist("accept") or request.headers.getlist("accept"))
-
-
-def form_of(ranges: Iterable[MediaRange]) -> str:
-    """The best of the two JSON media types and XML parts (PS3.18 Table 8.7.4-1); raises NotAcceptable."""
-    for wanted in ranges:
-        if wanted.multipart and wanted.root_type in {DICOM_XML, "*/*"}:
-            return XML_PARTS
-        for offer in (DICOM_JSON, JSON):
-            if wanted.covers(offer):
-                return offer
-    raise NotAcceptable(f"available: {DICOM_JSON}, {JSON}, {XML_PARTS}")
-
-
 def warning_of(request: Request, result: SearchResult) -> str:
     """What the Warning header says of results not given (PS3.18 8.3.4.4.1); "" when all are."""
     if not result.remaining:
         return ""
-    service = f"{str(request.base_url).rstrip('/')}{ROOT}"
+    service = f"{base(request)}{ROOT}"
     count = f"at least {result.remaining}" if result.more else str(result.remaining)
     return f"299 {service}: There are {count} additional results that can be requested"
 
