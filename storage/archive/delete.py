@@ -15,7 +15,7 @@ from storage.archive.packed import file_again, read_packed, target_of
 from storage.archive.stores import Stores
 from storage.index.auditing import Event, add_event
 from storage.index.deleting import add_act, lock, move_away, restorable, take_back, targets
-from storage.index.writing import describe
+from storage.index.writing import describe, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Actor:
     subject: str
     source: str
     reason: str
+
+    def __post_init__(self) -> None:
+        # a text that rows cannot hold would fail the transaction after its act was written
+        for name in ("subject", "source", "reason"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
 
 
 def delete(stores: Stores, hospital: str, study: str, series: str | None, instance: str | None, *, by: Actor) -> int:

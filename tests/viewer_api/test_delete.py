@@ -29,7 +29,7 @@ def test_only_those_allowed_delete_and_all_is_recorded(site: "Site", pydicom_fil
         assert looking.get(f"/dicom-web/{level}/metadata").status_code == 200
         assert looking.delete(f"/dicom-web/{level}").status_code == 403
         assert looking.delete(f"/dicom-web/{level}", headers={"Authorization": "Bearer x"}).status_code == 401
-        gone = looking.delete(f"/dicom-web/{level}", params={"reason": "wrong patient"}, headers=may)
+        gone = looking.delete(f"/dicom-web/{level}", params={"reason": "wrong\0 patient"}, headers=may)
         assert (gone.status_code, gone.content) == (204, b"")
         assert looking.get(f"/dicom-web/{level}/metadata").status_code == 404
         assert looking.delete(f"/dicom-web/{level}", headers=may).status_code == 404
@@ -49,3 +49,13 @@ def test_another_hospital_cannot_delete(site: "Site", pydicom_file: Callable[[st
     headers = {"Authorization": f"Bearer {token}"}
     assert client.delete(f"/dicom-web/studies/{study}", headers=headers).status_code == 404
     assert len(site.archive.instances("default", study)) == 1
+
+
+def test_a_uid_that_is_none_finds_nothing_to_delete(site: "Site") -> None:
+    """Whatever stands in the path, nothing is deleted, no act is written, and nothing fails."""
+    token = site.access.issue("bearer", "default", "dr.lan", timedelta(hours=1), may_delete=True)
+    client = site.client(signed_in=False)
+    for uid in ("1.2.3", "%00", "'", "%F0%9F%A9%BB", "x" * 3000):
+        answer = client.delete(f"/dicom-web/studies/{uid}", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code in {400, 404}
+    assert not (site.settings.data / "objects" / "default" / "deleted").exists()

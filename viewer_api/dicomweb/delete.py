@@ -4,7 +4,7 @@ Law: only a token that was issued for it may delete, and whoever tries is record
 (`pacs undelete`) until its grace time is over; that is the archive's business, not that of a request.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -18,16 +18,25 @@ from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["Delete"])
 
+STATUSES: dict[int | str, dict[str, Any]] = {
+    204: {"description": "Deleted"},
+    400: {"description": "Not a UID, or a reason that is too long"},
+    401: {"description": "Not signed in"},
+    403: {"description": "The token may not delete"},
+    404: {"description": "There is no such study, series or instance"},
+    503: {"description": "A part of the archive does not answer"},
+}
+
 Reason = Annotated[str, Query(max_length=200, description="Why; kept in the audit.")]
 
 
-@router.delete("/studies/{study}", status_code=204)
+@router.delete("/studies/{study}", status_code=204, responses=STATUSES)
 def delete_study(request: Request, session: SignedIn, archive: Held, study: str, reason: Reason = "") -> Response:
     """Delete a study."""
     return delete(request, session, archive, (study, None, None), reason)
 
 
-@router.delete("/studies/{study}/series/{series}", status_code=204)
+@router.delete("/studies/{study}/series/{series}", status_code=204, responses=STATUSES)
 def delete_series(
     request: Request, session: SignedIn, archive: Held, study: str, series: str, *, reason: Reason = ""
 ) -> Response:
@@ -35,7 +44,7 @@ def delete_series(
     return delete(request, session, archive, (study, series, None), reason)
 
 
-@router.delete("/studies/{study}/series/{series}/instances/{instance}", status_code=204)
+@router.delete("/studies/{study}/series/{series}/instances/{instance}", status_code=204, responses=STATUSES)
 def delete_instance(
     request: Request, session: SignedIn, archive: Held, study: str, *, series: str, instance: str, reason: Reason = ""
 ) -> Response:

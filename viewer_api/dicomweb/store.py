@@ -8,7 +8,7 @@ complete.
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -36,13 +36,33 @@ ANSWERS = (DICOM_JSON, "application/json", DICOM_XML)
 ROOTS = METADATA_TYPES | {DICOM}
 
 
-@router.post("/studies")
+BODY = {
+    "required": True,
+    "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}} for kind in (MULTIPART, DICOM, DICOM_JSON, DICOM_XML)
+    },
+}
+STATUSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "All instances are stored", "content": {kind: {} for kind in (DICOM_JSON, DICOM_XML)}},
+    202: {"description": "Some are stored, or all with warnings"},
+    400: {"description": "The body makes no sense"},
+    401: {"description": "Not signed in"},
+    403: {"description": "Asked by another site's page"},
+    406: {"description": "The answer is JSON or XML"},
+    409: {"description": "No instance is stored; the answer says why"},
+    413: {"description": "More metadata or parts than one request may hold"},
+    415: {"description": "Not a body that holds instances"},
+    503: {"description": "No room, or a part of the archive does not answer"},
+}
+
+
+@router.post("/studies", responses=STATUSES, openapi_extra={"requestBody": BODY})
 async def store_instances(request: Request, session: SignedIn, archive: Held) -> Response:
     """Store instances of any study."""
     return await store(request, session, archive, "")
 
 
-@router.post("/studies/{study}")
+@router.post("/studies/{study}", responses=STATUSES, openapi_extra={"requestBody": BODY})
 async def store_instances_of_study(request: Request, session: SignedIn, archive: Held, study: str) -> Response:
     """Store instances of one study; others in the same body fail."""
     return await store(request, session, archive, study)
