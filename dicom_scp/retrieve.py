@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 Destinations = Callable[[str, str], Peer]
 """The peer that a hospital knows by an AE title; raises NotFound, NotAllowed, Unavailable, Misconfigured."""
 
-_LEVELS = {
+LEVELS = {
     "1.2.840.10008.5.1.4.1.2.1.2": PATIENT_ROOT,
     "1.2.840.10008.5.1.4.1.2.1.3": PATIENT_ROOT,
     "1.2.840.10008.5.1.4.1.2.2.2": STUDY_ROOT,
@@ -44,7 +44,7 @@ def retrieval(archive: Archive, destinations: Destinations, *, patience: Patienc
     patience = patience or Patience()
     return Service(
         right=Right.RETRIEVE,
-        abstract_syntaxes=tuple(_LEVELS),
+        abstract_syntaxes=tuple(LEVELS),
         handlers={},
         extended=_RELATIONAL,
         exchanges={
@@ -73,7 +73,7 @@ def _answer(archive: Archive, command_field: int, carrier: Carrier, exchange: Ex
 def _asked_for(archive: Archive, exchange: Exchange) -> list[Sendable]:
     identifier = read_data_set(exchange.request.Identifier.getvalue(), exchange.transfer_syntax_uid)
     agreed = exchange.caller.extended.get(exchange.sop_class_uid, b"")
-    selection = selection_of(identifier, _LEVELS[exchange.sop_class_uid], is_relational=agreed[:1] == _RELATIONAL)
+    selection = selection_of(identifier, LEVELS[exchange.sop_class_uid], is_relational=agreed[:1] == _RELATIONAL)
     hospital = exchange.caller.hospital
     return [from_archive(archive, hospital, stored) for stored in archive.select(hospital, selection)]
 

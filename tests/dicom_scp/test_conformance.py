@@ -8,7 +8,9 @@ from pydicom._uid_dict import UID_dictionary
 
 from dicom_scp import admission
 from dicom_scp.negotiation import NOT_FILED_IN_A_STUDY, is_storage
+from dicom_scp.retrieve import LEVELS
 from dicom_scp.statuses import Status
+from dicom_scp.sub_operations import RetrieveStatus
 from pacs.file_meta import IMPLEMENTATION_CLASS_UID
 from pacs.settings import Settings
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
@@ -46,6 +48,12 @@ def test_uids_are_those_of_the_tables(heading: str, uids: set[str]) -> None:
 def test_statuses_are_those_of_the_table() -> None:
     """Every status that can be answered is listed, and no other."""
     assert {int(row[1], 16) for row in table("| Status | Code")} == set(Status)
+
+
+def test_retrieve_statuses_are_those_of_the_table() -> None:
+    """So are those of C-GET and C-MOVE, and the information models."""
+    assert {int(row[1], 16) for row in table("| Retrieve status | Code")} == set(RetrieveStatus)
+    assert {row[1] for row in table("| Information model | UID")} >= set(LEVELS)
 
 
 def test_rejections_are_those_of_the_table() -> None:

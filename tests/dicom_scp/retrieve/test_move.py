@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from pacs.transfer_syntaxes import EXPLICIT_LE, IMPLICIT_LE, TRANSFER_SYNTAXES
 from tests.conftest import _free_ports as free_ports
@@ -192,6 +193,6 @@ def test_gdcm_moves_to_itself(filled: Filled, tmp_path: Path) -> None:
     got = [pydicom.dcmread(path, force=True) for path in tmp_path.rglob("*") if path.is_file()]
     assert {one.SOPInstanceUID for one in got} == {f"{series}.{number}" for series in SERIES for number in range(6)}
     for one in got:
-        one.file_meta.TransferSyntaxUID = IMPLICIT_LE
+        one.file_meta.TransferSyntaxUID = UID(IMPLICIT_LE)
         original = filled.originals[one.SOPInstanceUID]
         assert np.array_equal(one.pixel_array, pixels(original.data_set, original.transfer_syntax_uid))
