@@ -142,6 +142,13 @@ def test_usual_searches_read_no_table_from_end_to_end(many: Index, level: str, n
     assert any(index.startswith(by) for kind, index in plan if "Index" in kind), plan
 
 
+def test_moments_come_from_the_index_of_days(many: Index) -> None:
+    """The hours are compared within the days that the index gives."""
+    plan = steps(many, "study", ("StudyDate", "20240110-20240111"), ("StudyTime", "20-06"))
+    assert ("Seq Scan", "study") not in plan
+    assert any(name == "study_by_date" for _, name in plan), plan
+
+
 def test_what_remains_is_counted_as_far_as_anybody_pages(many: Index) -> None:
     """A result says that there is more, not how much more of thirty thousand."""
     result = search(many, HOSPITAL, parse_query("study", [("limit", "10")]))
