@@ -50,12 +50,13 @@ _INSTANCE = (
     "00420012", "00700080", "00700081", "00700082", "00700083", "00700084", "30060002", "30060008", "30060009",
     "300A0002", "300A0006", "300A0007", "30080250", "30080251",
 )  # fmt: skip
+_ROWS = "00280010"
 _MADE_UP = {"00100020": "UNKNOWN", "00200010": "1", "00200011": 0, "00080060": "OT", "00200013": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """One file: the DICOM JSON of its instance, its File ID, and what its File Meta says."""
+    """One file: `directory_keys` of its instance, its File ID, and what its File Meta says."""
 
     metadata: Json
     file_id: tuple[str, ...]
@@ -81,6 +82,12 @@ class _Record:
 def file_id(number: int) -> tuple[str, ...]:
     """The File ID of the n-th file, counted from 1: components of at most eight capitals and digits (PS3.10 8.2)."""
     return "DICOM", f"DIR{(number - 1) // _FOLDER:05d}", f"IM{number:06d}"
+
+
+def directory_keys(metadata: Json) -> Json:
+    """What a directory takes of the DICOM JSON of an instance, so that the rest need not be held."""
+    wanted = {*_PATIENT, *_STUDY, *_SERIES, *_INSTANCE, _ROWS}
+    return {tag: attribute for tag, attribute in metadata.items() if tag in wanted}
 
 
 def dicomdir(entries: Sequence[DirectoryEntry]) -> bytes:
@@ -120,7 +127,7 @@ def _kind(entry: DirectoryEntry) -> str:
     known = _TYPES.get(entry.sop_class_uid.removeprefix(_STORAGE))
     if entry.sop_class_uid.startswith(f"{_STORAGE}9."):
         return "WAVEFORM"
-    return known or ("IMAGE" if "00280010" in entry.metadata else "RAW DATA")
+    return known or ("IMAGE" if _ROWS in entry.metadata else "RAW DATA")
 
 
 def _keys(metadata: Json, wanted: Mapping[str, str]) -> dict[str, Any]:

@@ -7,15 +7,15 @@ never of anything else a sender chose, and lie below a folder of their own.
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
-from pacs.dicomdir import DirectoryEntry, dicomdir, file_id
-from pacs.file_meta import read_file_meta
+from pacs.dicomdir import DirectoryEntry, dicomdir, directory_keys, file_id
+from pacs.file_meta import FileMeta, read_file_meta
 from pacs.model import StoredInstance
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
 from storage.access import Session
@@ -69,16 +69,15 @@ class _Pipe(io.RawIOBase):
 
 def _members(files: Files, archive: Archive | None, session: Session) -> Iterator[bytes]:
     pipe = _Pipe()
-    entries = []
+    there: dict[str, tuple[StoredInstance, int, FileMeta]] = {}
     with ZipFile(pipe, "w", allowZip64=True) as target:
         for number, (stored, choice, body) in enumerate(files, 1):
             name = "/".join(file_id(number)) if archive else _name(stored)
             _add(target, name, body, deflate=_worth_deflating(choice.transfer_syntax_uid, stored))
+            there[stored.identity.sop_instance_uid] = (stored, number, read_file_meta(body))
             yield pipe.take()
-            if archive is not None:
-                entries.append(_entry(archive, session, stored, body, number))
         if archive is not None:
-            _add(target, "DICOMDIR", dicomdir(entries), deflate=True)
+            _add(target, "DICOMDIR", dicomdir(list(_entries(archive, session, there))), deflate=True)
     yield pipe.take()
 
 
@@ -101,9 +100,17 @@ def _name(stored: StoredInstance) -> str:
     return "/".join(quote(uid, safe="") for uid in uids) + ".dcm"
 
 
-def _entry(archive: Archive, session: Session, stored: StoredInstance, body: bytes, number: int) -> DirectoryEntry:
-    identity, meta = stored.identity, read_file_meta(body)
-    uids = (identity.study_instance_uid, identity.series_instance_uid, identity.sop_instance_uid)
-    (metadata,) = json.loads(b"".join(archive.metadata(session.hospital, *uids)))
-    said = (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
-    return DirectoryEntry(metadata, file_id(number), *said)
+def _entries(
+    archive: Archive, session: Session, there: Mapping[str, tuple[StoredInstance, int, FileMeta]]
+) -> Iterator[DirectoryEntry]:
+    """An entry for each file, made from the metadata of their series, each of which is read once."""
+    series = dict.fromkeys(
+        (s.identity.study_instance_uid, s.identity.series_instance_uid) for s, _, _ in there.values()
+    )
+    for uids in series:
+        for piece in archive.metadata(session.hospital, *uids):
+            for metadata in json.loads(b"[" + piece.strip(b"[],\n") + b"]"):
+                stored, number, meta = there.get(metadata["00080018"]["Value"][0], (None, 0, None))
+                if stored is not None and meta is not None:
+                    said = (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid)
+                    yield DirectoryEntry(directory_keys(metadata), file_id(number), *said)
