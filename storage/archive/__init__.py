@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pacs.dataset import DataSet
-from pacs.model import StoredInstance
+from pacs.model import Selection, StoredInstance
 from pacs.query import Query
 from pacs.settings import MIB, Settings
 from storage.archive import read
@@ -30,6 +30,7 @@ from storage.cache import PackCache
 from storage.index import Index
 from storage.index.reading import stored_instances
 from storage.index.search import SearchResult
+from storage.index.selection import selected_instances
 from storage.index.writing import Known, known
 from storage.objects import open_objects
 
@@ -98,6 +99,10 @@ class Archive:
     def instance(self, hospital: str, sop_instance_uid: str) -> StoredInstance:
         """One instance by its UID alone, which names one instance only; raises NotFound."""
         return stored_instances(self._stores.index, hospital, None, None, sop_instance_uid)[0]
+
+    def select(self, hospital: str, selection: Selection) -> list[StoredInstance]:
+        """The instances selected, in reading order, without the places of their frames; perhaps none."""
+        return selected_instances(self._stores.index, hospital, selection)
 
     def metadata(
         self, hospital: str, study: str, series: str | None = None, instance: str | None = None
