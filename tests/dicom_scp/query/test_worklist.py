@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ ORDERS = (
 
 
 @pytest.fixture(scope="module")
-def worklist(peer: Any) -> Iterator[Any]:
+def worklist(peer: Any) -> Any:
     """The peer of an archive with orders, one of which is over."""
     put_orders(
         peer.archive.index,
