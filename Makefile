@@ -37,6 +37,7 @@ test: setup $(PEERS_READY) ## run all tests; TESTS=tests/cli for some of them
 	@command -v dcmsend >/dev/null || echo "DCMTK is missing: acceptance tests will fail. apt-get install dcmtk" >&2
 	@command -v chromium >/dev/null || echo "Chromium is missing: browser tests will fail. apt-get install chromium" >&2
 	@command -v Orthanc >/dev/null || echo "Orthanc is missing: tests with it will fail. apt-get install orthanc orthanc-dicomweb" >&2
+	@command -v gdcmscu >/dev/null || echo "GDCM is missing: tests with it will be skipped. apt-get install libgdcm-tools" >&2
 	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || echo "nginx is missing: tests of its configuration will fail. apt-get install nginx-light" >&2
 	$(BIN)/pytest $(TESTS)
 
