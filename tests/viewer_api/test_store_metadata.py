@@ -17,7 +17,7 @@ from pacs.dataset.json import instance_json
 from pacs.dataset.native_model import native_model
 from pacs.file_meta import read_file_meta
 from storage.audit import events
-from tests.viewer_api.test_store import TYPE, body_of
+from tests.viewer_api.test_store import TYPE, body_of, peak
 from viewer_api.dicomweb.store_composed import DEFAULT_SYNTAX
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def test_compressed_frames_keep_their_bytes(site: "Site", pydicom_file: Callable
         source = pydicom.dcmread(pydicom_file(name))
         said = said_of(pydicom_file(name).read_bytes(), root="http://elsewhere/bulk")
         said["00080018"]["Value"] = [f"1.2.3.{number}"]  # some of them share theirs
+        said["00083002"] = {"vr": "UI", "Value": ["1.2.840.10008.1.2.4.202"]}  # how another archive keeps it
         frames = list(
             pydicom.encaps.generate_frames(source.PixelData, number_of_frames=source.get("NumberOfFrames", 1))
         )
@@ -109,6 +110,23 @@ def test_compressed_frames_keep_their_bytes(site: "Site", pydicom_file: Callable
         assert stored.file_meta.TransferSyntaxUID == syntax
         kept = list(pydicom.encaps.generate_frames(stored.PixelData, number_of_frames=len(frames)))
         assert [one[: len(frame)] for one, frame in zip(kept, frames, strict=True)] == frames
+
+
+def test_large_bulk_data_does_not_pass_through_memory(site: "Site", pydicom_file: Callable[[str], Path]) -> None:
+    """Bulk data of 200 MB waits for its metadata on disk and goes from there to the spool (PS3.18 10.5.1)."""
+    said = said_of(pydicom_file("MR_small.dcm").read_bytes())
+    size = 200_000_000
+
+    def pieces() -> Iterator[bytes]:
+        yield b"--b\r\nContent-Location: bulk/7FE00010\r\nContent-Type: application/octet-stream\r\n\r\n"
+        for _ in range(size // 1_000_000):
+            yield bytes(1_000_000)
+        yield b"\r\n--b\r\nContent-Type: application/dicom+json\r\n\r\n" + json.dumps(said).encode() + b"\r\n--b--"
+
+    before = peak()
+    answer = post(site, pieces())
+    assert answer.status_code == 200, answer.text
+    assert peak() - before < 60_000
 
 
 def test_an_instance_without_bulk_data_needs_one_part(site: "Site", pydicom_file: Callable[[str], Path]) -> None:

@@ -134,10 +134,9 @@ def pixel_syntax(item: Mapping[str, Any], values: list[BulkValue]) -> str:
     if len(kinds) != 1:
         raise Unreadable("frames of different media types")
     media_type, said = kinds.pop()
-    said = said or next((uid for uid in (_uid(item, tag) for tag in TRANSFER_SYNTAX_UID) if uid), "")
     if media_type == OCTET_STREAM and not said:
         return EXPLICIT_LE
-    syntax = said or _jpeg(values[0]) or DEFAULT_SYNTAX.get(media_type, "")
+    syntax = said or _of_metadata(item, media_type) or _jpeg(values[0]) or DEFAULT_SYNTAX.get(media_type, "")
     known = TRANSFER_SYNTAXES.get(syntax)
     if known is None or syntax == EXPLICIT_BE or known.deflated:
         raise UnknownTransferSyntax(syntax[:64])
@@ -148,6 +147,14 @@ def pixel_syntax(item: Mapping[str, Any], values: list[BulkValue]) -> str:
     if media_type.startswith("image/") and len(values) != _number_of_frames(item):
         raise Unreadable("another number of frames than Number of Frames says")
     return syntax
+
+
+def _of_metadata(item: Mapping[str, Any], media_type: str) -> str:
+    """The transfer syntax that metadata names, when it is one of this media type: copied from another archive's answer
+    it may tell how the instance is stored there, and not what was sent.
+    """
+    named = (TRANSFER_SYNTAXES.get(_uid(item, tag)) for tag in TRANSFER_SYNTAX_UID)
+    return next((one.uid for one in named if one is not None and one.media_type == media_type), "")
 
 
 def _jpeg(value: BulkValue) -> str:
