@@ -150,8 +150,9 @@ def pixel_syntax(item: Mapping[str, Any], values: list[BulkValue]) -> str:
 
 
 def _of_metadata(item: Mapping[str, Any], media_type: str) -> str:
-    """The transfer syntax that metadata names, when it is one of this media type: copied from another archive's answer
-    it may tell how the instance is stored there, and not what was sent.
+    """The transfer syntax that metadata names, when it is one of this media type.
+
+    Metadata copied from another archive's answer may tell how the instance is kept there, and not what was sent.
     """
     named = (TRANSFER_SYNTAXES.get(_uid(item, tag)) for tag in TRANSFER_SYNTAX_UID)
     return next((one.uid for one in named if one is not None and one.media_type == media_type), "")
