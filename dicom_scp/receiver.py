@@ -119,6 +119,7 @@ class Receiver:
         for association in list(self._running):
             if association.born < eldest and not association.has_asked:
                 association.cut()
+                self._running.discard(association)  # its thread ends in a moment; the place is free now
 
     def _wait_for_end(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -18,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationSocket
 
-_LONGEST_PDU = 1024 * 1024  # more than any A-ASSOCIATE-RQ; a forged length must not take memory
+LONGEST_PDU = 1024 * 1024  # more than any A-ASSOCIATE-RQ; a forged length must not take memory
 _SLEEP = 0.5  # seconds between looks at pynetdicom's timers when nothing happens
 _CLOSED = "Sta1"  # PS3.8 Table 9-6: idle
 
@@ -60,7 +60,7 @@ class Connection(AssociationSocket):
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Read ``nr_bytes``, fewer when the peer closes; raises OSError for a length that no PDU has."""
-        if nr_bytes > _LONGEST_PDU:
+        if nr_bytes > LONGEST_PDU:
             raise OSError(f"a PDU of {nr_bytes} bytes is announced")
         data = bytearray(nr_bytes)
         rest = memoryview(data)

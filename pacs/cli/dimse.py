@@ -12,7 +12,11 @@ from dicom_scp.limits import Limits, Places
 from dicom_scp.listener import bind_listener
 from dicom_scp.outgoing import Outgoing, Patience
 from dicom_scp.tls import Tls, TlsFiles
+from dicom_scp.transport import LONGEST_PDU
+from pacs.errors import Misconfigured
 from pacs.settings import Settings
+
+SHORTEST_PDU = 4096  # of a P-DATA-TF: with less, headers would be most of what is sent
 
 
 def tls_of(settings: Settings) -> Tls | None:
@@ -36,7 +40,9 @@ def outgoing_of(settings: Settings) -> Outgoing:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The limits of one receiver process: its share of those of the machine."""
+    """The limits of one receiver process: its share of those of the machine; raises Misconfigured."""
+    if not SHORTEST_PDU <= settings.dicom_maximum_length <= LONGEST_PDU:
+        raise Misconfigured(f"PACS_DICOM_MAXIMUM_LENGTH is between {SHORTEST_PDU} and {LONGEST_PDU}")
     return Limits(
         associations=max(1, -(-settings.dicom_associations // settings.receivers)),
         maximum_length=settings.dicom_maximum_length,
