@@ -133,6 +133,25 @@ def test_some_of_a_study_is_206(site: "Site", pydicom_file: Callable[[str], Path
     assert {part.partition(";")[0] for part, _ in parts_of(everything)} == {"application/dicom"}
 
 
+def test_one_image_that_cannot_be_converted_does_not_cost_the_study(
+    site: "Site", pydicom_file: Callable[[str], Path]
+) -> None:
+    """PS3.18 8.7.3.3: a dose of 32 bits has no JPEG-LS; it comes as received, and its part says so."""
+    dose, ct = pydicom.dcmread(pydicom_file("rtdose.dcm")), pydicom.dcmread(pydicom_file(CT))
+    ct.StudyInstanceUID, ct.PatientID = dose.StudyInstanceUID, dose.PatientID
+    file = io.BytesIO()
+    ct.save_as(file)
+    for part10 in (file.getvalue(), pydicom_file("rtdose.dcm").read_bytes()):
+        site.receive(part10)
+    site.file()
+    wanted = {"Accept": f'multipart/related; type="application/dicom"; transfer-syntax={JPEG_LS}'}
+    study = f"/dicom-web/studies/{dose.StudyInstanceUID}"
+    kinds = {kind.rpartition("=")[2] for kind, _ in parts_of(site.client().get(study, headers=wanted))}
+    assert kinds == {JPEG_LS, dose.file_meta.TransferSyntaxUID}
+    alone = f"{study}/series/{dose.SeriesInstanceUID}/instances/{dose.SOPInstanceUID}"
+    assert site.client().get(alone, headers=wanted).status_code == 406
+
+
 def test_the_accept_parameter_replaces_the_header(filled: "Site", pydicom_file: Callable[[str], Path]) -> None:
     """PS3.18 8.3.3.1: a link says what it wants, whatever the browser's header says."""
     metadata = f"{address_of(pydicom_file(CT))}/metadata"

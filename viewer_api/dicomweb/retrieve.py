@@ -110,9 +110,14 @@ def _headers(request: Request, stored: StoredInstance, choice: Choice) -> dict[s
 
 
 def part10s(archive: Archive, session: Session, chosen: Chosen) -> Iterator[tuple[StoredInstance, Choice, bytes]]:
-    """Each instance with the choice that worked and its file; raises NotAcceptable when none of its choices does."""
+    """Each instance with the choice that worked and its file; NotAcceptable when the only one has none that works.
+
+    Among many, one whose pixels turn out not to go into what was asked for (32 bits, a damaged frame) comes as it was
+    received, and its part says so: without it the study would lack it silently, or never come at all.
+    """
     for stored, choices in chosen:
-        yield stored, *_part10(archive, session, stored, choices)
+        received = Choice(stored.received_transfer_syntax_uid, DICOM, multipart=True)
+        yield stored, *_part10(archive, session, stored, [*choices, received] if len(chosen) > 1 else choices)
 
 
 def _part10(
