@@ -105,10 +105,10 @@ def test_a_second_start_on_the_same_folder_is_one_sentence(served: Served) -> No
 
 
 def test_every_killed_part_comes_back(served: Served) -> None:
-    """After kill -9 of receivers, workers, web and PostgreSQL the archive answers again by itself."""
+    """After kill -9 of receivers, workers, dispatcher, web and PostgreSQL the archive answers again by itself."""
     token = served.command("token").stdout.strip()
     before = served.parts()
-    assert set(before) == {"postgres", "receive", "ingest", "web"}
+    assert set(before) == {"postgres", "receive", "ingest", "dispatch", "web"}
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     served.until(lambda: set(served.parts()) == set(before) and not set(served.parts().values()) & set(before.values()))

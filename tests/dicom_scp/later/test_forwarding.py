@@ -1,5 +1,6 @@
 """Forwarding over real associations: by rules, once each, through outages, and announced when a study is quiet."""
 
+import io
 import shutil
 import subprocess
 import time
@@ -123,7 +124,7 @@ def test_a_destination_that_is_down_at_first_gets_everything_later(dispatching: 
             process.terminate()
     received = [pydicom.dcmread(path) for path in tmp_path.iterdir()]
     assert {one.SOPInstanceUID for one in received} == uids
-    template = pydicom.dcmread(pydicom.data.get_testdata_file("CT_small.dcm", download=False))
+    template = pydicom.dcmread(io.BytesIO(dispatching.template))
     assert all(one.PixelData == template.PixelData for one in received)
 
 
