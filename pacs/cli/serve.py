@@ -87,7 +87,7 @@ def receive(data: Data = None) -> None:
             opened_spool(ready),
             registry.admit,
             stop,
-            services=services(archive, registry, tls),
+            services=services(archive, registry, tls, ready),
             secured=(secure[0], tls) if secure and tls else None,
             limits=limits_of(ready),
             places=places_of(ready),
@@ -133,6 +133,7 @@ def web(data: Data = None) -> None:
     from storage.access import Access
     from storage.archive import open_archive
     from viewer_api.app import create_app
+    from viewer_api.request_ids import NamingFormatter
 
     settings = settings_of(data)
     start_logging(NamingFormatter)
@@ -151,7 +152,6 @@ def web(data: Data = None) -> None:
 
 def _receivers(settings: Settings, listeners: Sequence[socket.socket]) -> list[Part]:
     return _numbered("receive", settings.receivers, RECEIVERS, listeners)
-    from viewer_api.request_ids import NamingFormatter
 
 
 def _workers(settings: Settings) -> list[Part]:
