@@ -12,6 +12,7 @@ from pacs.model import Location
 from storage.index.connections import Connection, Index
 from storage.index.statements import STATEMENTS
 
+_RELOCATE = {"instance": "relocate_instance", "conflict": "relocate_conflict", "deleted": "relocate_deleted"}
 _PLACE = ("member_offset", "member_length", "deflated", "envelope_offset", "envelope_length")
 
 
@@ -55,7 +56,7 @@ def lock_contents(connection: Connection, keys: Sequence[str]) -> list[Content]:
 
 def relocate(connection: Connection, pack_pk: int, moved: Sequence[tuple[Content, Location]]) -> None:
     """Say that data sets lie in another pack now, in the order of its members."""
-    values: dict[str, list[dict[str, Any]]] = {"instance": [], "conflict": [], "deleted": []}
+    values: dict[str, list[dict[str, Any]]] = {table: [] for table in _RELOCATE}
     for place, (content, location) in enumerate(moved):
         table = "instance" if content.pack_key.startswith("packs/") else "conflict"
         found = asdict(location)
@@ -71,7 +72,7 @@ def relocate(connection: Connection, pack_pk: int, moved: Sequence[tuple[Content
         )
     with connection.cursor() as cursor:
         for table, rows in values.items():
-            cursor.executemany(STATEMENTS[f"relocate_{table}"], rows)
+            cursor.executemany(STATEMENTS[_RELOCATE[table]], rows)
 
 
 def retire(connection: Connection, keys: Sequence[str], *, deleted_before: int) -> None:
