@@ -9,6 +9,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from pacs.codecs import decode_frame
 from pacs.codecs.cells import stored_values
 from pacs.dataset import Buffer, DataSet, describe_image, read_data_set
 from pacs.dataset.elements import PIXEL_DATA, UNDEFINED
@@ -112,6 +115,10 @@ def _native_changes(data_set: DataSet, source: TransferSyntax) -> Changes:
     if not element.fragments and not source.encapsulated:
         return _native_again(data_set, source)
     image = _image(data_set)
+    if image.bits_allocated == 1:
+        bits = [decode_frame(frame, image, source.uid).ravel() for frame in stored_frames(data_set, image, source)]
+        packed = np.packbits(np.concatenate(bits), bitorder="little").tobytes()  # PS3.5 8.1.1: frames share bytes
+        return {PIXEL_DATA: ("OB", packed), **_described(data_set, image, image.photometric_interpretation)}
     cells = [exact_cells(frame, image, source) for frame in stored_frames(data_set, image, source)]
     photometric = _one({photometric for _, photometric in cells})
     little = f"<u{image.bits_allocated // 8}"

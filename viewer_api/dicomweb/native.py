@@ -9,7 +9,6 @@ import json
 import numpy as np
 
 from pacs.codecs import decode_frame
-from pacs.codecs.native import frame_bits
 from pacs.dataset import DataSet, describe_image, read_data_set
 from pacs.errors import NotRenderable
 from pacs.model import ImageDescription, StoredInstance
@@ -62,9 +61,9 @@ def _planar(archive: Archive, hospital: str, stored: StoredInstance, image: Imag
 def native_frame(frame: bytes, image: ImageDescription, stored: StoredInstance, *, index: int, planar: bool) -> bytes:
     """The cells of one frame in Little Endian; a frame of single bits begins in a byte of its own."""
     syntax = transfer_syntax(stored.transfer_syntax_uid)
-    if not syntax.encapsulated and (syntax.little_endian or image.bits_allocated < 8):
-        if frame_bits(image) % 8 == 0 or image.number_of_frames == 1:
-            return frame
+    if not syntax.encapsulated and syntax.little_endian and not shares_bytes(stored):
+        return frame
+    if image.bits_allocated == 1:
         bits = decode_frame(frame, image, stored.transfer_syntax_uid, index=index)
         return np.packbits(bits.ravel(), bitorder="little").tobytes()
     cells, _ = exact_cells(frame, image, syntax)

@@ -9,11 +9,15 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import RLELossless
 
 from pacs.errors import NotAcceptable
+from pacs.file_meta import file_meta, read_file_meta
+from pacs.model import Source
 from pacs.transcode import CONVERTIBLE, convert
+from pacs.transcode.deflate import deflated
 from pacs.transfer_syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, HTJ2K_LOSSLESS_RPCL, IMPLICIT_LE
 
 J2K, JPEG_LS, HTJ2K, JPEG = (f"1.2.840.10008.1.2.4.{number}" for number in (90, 80, 201, 50))
@@ -130,6 +134,23 @@ def test_dcmtk_reads_our_jpeg_ls(pydicom_file: Callable[[str], Path], tmp_path: 
     (tmp_path / "ours.dcm").write_bytes(convert(path.read_bytes(), JPEG_LS))
     subprocess.run(["dcmdjpls", tmp_path / "ours.dcm", tmp_path / "plain.dcm"], check=True, capture_output=True)
     assert np.array_equal(values(tmp_path / "plain.dcm"), values(path))
+
+
+def test_frames_of_single_bits_share_bytes_again(pydicom_file: Callable[[str], Path]) -> None:
+    """Deflated one by one they each began in a byte of their own (PS3.5 A.4.14); native they follow bit by bit."""
+    bits = np.random.default_rng(4).integers(0, 2, (3, 5, 7), np.uint8)
+    frames = [np.packbits(frame.ravel(), bitorder="little").tobytes() for frame in bits]
+    data_set = pydicom.dcmread(pydicom_file("CT_small.dcm"))
+    data_set.Rows, data_set.Columns, data_set.NumberOfFrames, data_set.PixelRepresentation = 5, 7, 3, 0
+    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 1, 1, 0
+    data_set.PixelData = encapsulate([deflated(frame) for frame in frames])
+    data_set["PixelData"].is_undefined_length = True
+    data_set.file_meta.TransferSyntaxUID = RLELossless  # pydicom does not write the other yet
+    file = BytesIO()
+    data_set.save_as(file)
+    start = read_file_meta(file.getvalue()).data_set_offset
+    meta = file_meta(data_set.SOPClassUID, data_set.SOPInstanceUID, "1.2.840.10008.1.2.8.1", Source())
+    assert np.array_equal(read(convert(meta + file.getvalue()[start:], EXPLICIT_LE)).pixel_array, bits)
 
 
 def test_lossy_compression_makes_another_instance(pydicom_file: Callable[[str], Path]) -> None:
