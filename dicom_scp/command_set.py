@@ -1,4 +1,4 @@
-"""Command sets of C-STORE, and of C-GET and C-MOVE responses, as bytes (PS3.7 9.3, 6.3.1: Implicit VR Little Endian).
+"""Command sets of C-STORE, and of responses to C-FIND, C-GET and C-MOVE, as bytes (PS3.7 9.3; 6.3.1: Implicit VR).
 
 Law: nothing but bytes and values. pynetdicom takes a third of its time to build each nearly constant response through
 a data set; the tests hold this writer to the same bytes.
@@ -12,6 +12,7 @@ from pacs.errors import Unreadable
 C_STORE_RQ = 0x0001
 C_STORE_RSP = 0x8001
 C_GET_RSP = 0x8010
+C_FIND_RSP = 0x8020
 C_MOVE_RSP = 0x8021
 NO_DATA_SET = 0x0101  # Command Data Set Type (0000,0800)
 WITH_DATA_SET = 0x0001
@@ -145,7 +146,7 @@ def retrieve_response(
     comment: str = "",
     with_identifier: bool = False,
 ) -> bytes:
-    """The encoded command set of a C-GET or C-MOVE response (PS3.7 Tables 9.3-7, 9.3-10).
+    """The encoded command set of a C-FIND, C-GET or C-MOVE response (PS3.7 Tables 9.3-4, 9.3-7, 9.3-10).
 
     ``numbers``: of sub-operations remaining, completed, failed and with a warning; None leaves one out.
     """

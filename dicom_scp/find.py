@@ -7,11 +7,12 @@ with a warning.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_FIND
 
-from dicom_scp.finding import Matches, find_handler
+from dicom_scp.finding import Matches, answer_with
 from dicom_scp.identifiers import Asked, character_sets, keys_of
 from dicom_scp.services import Caller, Service
 from pacs.dataset import DataSet
@@ -78,7 +79,8 @@ def find_service(archive: Archive) -> Service:
     return Service(
         right=Right.QUERY,
         abstract_syntaxes=tuple(ROOTS),
-        handlers={evt.EVT_C_FIND: find_handler(find)},
+        handlers={},
+        exchanges={C_FIND: partial(answer_with, find)},
         extended=UNDERSTOOD,
     )
 

@@ -6,17 +6,15 @@ half a list for the whole.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from pydicom.dataset import Dataset
-from pynetdicom.dimse_primitives import C_FIND
-from pynetdicom.events import Event
-
+from dicom_scp.command_set import C_FIND_RSP, retrieve_response
+from dicom_scp.exchange import Exchange
 from dicom_scp.find_statuses import FindStatus, find_answer_to
 from dicom_scp.identifiers import Asked, asked_for, encoded, read_identifier
-from dicom_scp.services import Caller, Handler
+from dicom_scp.services import Caller
 from pacs.errors import ArchiveError, Unreadable
 
 LOG = logging.getLogger(__name__)
@@ -36,46 +34,43 @@ class Matches:
 
 
 Find = Callable[[Asked, str, Caller], Matches]  # the Identifier, the SOP class, who asks
-_Answer = tuple[int | Dataset, Dataset | None]
 
 
-def find_handler(find: Find) -> Handler:
-    """A handler of C-FIND requests that answers what ``find`` finds."""
+def answer_with(find: Find, exchange: Exchange) -> None:
+    """Answer a C-FIND request with what ``find`` finds."""
+    status, comment = FindStatus.UNABLE_TO_PROCESS, ""
+    try:
+        status = _send_matches(find, exchange)
+    except Exception as error:  # the edge: every failure must become a status
+        status, comment = find_answer_to(error)
+        foreign = None if isinstance(error, ArchiveError) else error
+        LOG.warning("query of %s answered 0x%04X: %s", exchange.caller.calling, status, comment, exc_info=foreign)
+    exchange.respond(_response(exchange, status, comment=comment))
 
-    def handle(event: Event, caller: Caller) -> Iterator[_Answer]:
-        try:
-            yield from _answers(event, caller, find)
-        except Exception as error:  # the edge: every failure must become a status
-            yield _failure(error, caller), None
 
-    return handle
-
-
-def _answers(event: Event, caller: Caller, find: Find) -> Iterator[_Answer]:
-    identifier = cast("C_FIND", event.request).Identifier
-    if identifier is None:
+def _send_matches(find: Find, exchange: Exchange) -> FindStatus:
+    """Send what is found; the status to end with."""
+    if exchange.request.Identifier is None:
         raise Unreadable("the request has no Identifier")
-    syntax = str(event.context.transfer_syntax)
-    asked = read_identifier(identifier.getvalue(), syntax)
-    matches = find(asked, str(event.context.abstract_syntax), caller)
-    status = FindStatus.PENDING_WITH_WARNING if matches.warning else FindStatus.PENDING
+    asked = read_identifier(exchange.request.Identifier.getvalue(), exchange.transfer_syntax_uid)
+    matches = find(asked, exchange.sop_class_uid, exchange.caller)
+    pending = _response(
+        exchange, FindStatus.PENDING_WITH_WARNING if matches.warning else FindStatus.PENDING, with_identifier=True
+    )
     for found in matches.found:
-        if event.is_cancelled:
-            yield int(FindStatus.CANCEL), None
-            return
-        if event.assoc.acse.is_aborted():  # nobody reads any more
-            return
+        if exchange.is_cancelled or exchange.has_ended:
+            return FindStatus.CANCEL
         answer = {**asked_for(asked.data_set, found), **matches.added}
-        yield int(status), encoded(answer, matches.character_sets, syntax)
+        exchange.respond(pending, encoded(answer, matches.character_sets, exchange.transfer_syntax_uid))
+    return FindStatus.SUCCESS
 
 
-def _failure(error: Exception, caller: Caller) -> Dataset:
-    status, comment = find_answer_to(error)
-    if isinstance(error, ArchiveError):
-        LOG.warning("query of %s answered 0x%04X: %s", caller.calling, status, comment)
-    else:
-        LOG.error("query of %s answered 0x%04X", caller.calling, status, exc_info=error)
-    answer = Dataset()
-    answer.Status = int(status)
-    answer.ErrorComment = comment
-    return answer
+def _response(exchange: Exchange, status: FindStatus, *, comment: str = "", with_identifier: bool = False) -> bytes:
+    return retrieve_response(
+        C_FIND_RSP,
+        exchange.sop_class_uid,
+        exchange.request.MessageID,
+        status,
+        comment=comment,
+        with_identifier=with_identifier,
+    )

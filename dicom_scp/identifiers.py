@@ -4,13 +4,10 @@ Law: what is asked decides what is answered: the keys of the request, no more, e
 here knows what is searched.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 
 from pacs.dataset import DataSet, read_data_set
 from pacs.dataset.elements import CHARACTER_SET_VRS, SPECIFIC_CHARACTER_SET
@@ -78,8 +75,8 @@ def character_sets(requested: str, preferred: str, *, otherwise: str = UTF_8) ->
     return (preferred, FOLDED) if preferred else (requested, otherwise)
 
 
-def encoded(item: Mapping[str, Any], sets: Iterable[str], transfer_syntax_uid: str) -> Dataset:
-    """``item`` as pynetdicom wants it, its values encoded already, in the first of ``sets`` that has all characters."""
+def encoded(item: Mapping[str, Any], sets: Iterable[str], transfer_syntax_uid: str) -> bytes:
+    """``item`` as a data set in the first of ``sets`` that has all of its characters."""
     for character_set in sets:
         try:
             return _encoded(item, character_set, transfer_syntax_uid)
@@ -88,7 +85,7 @@ def encoded(item: Mapping[str, Any], sets: Iterable[str], transfer_syntax_uid: s
     raise AssertionError("no set of characters was enough")  # ASCII is, after folding
 
 
-def _encoded(item: Mapping[str, Any], character_set: str, transfer_syntax_uid: str) -> Dataset:
+def _encoded(item: Mapping[str, Any], character_set: str, transfer_syntax_uid: str) -> bytes:
     if character_set == FOLDED:
         item, character_set = _folded(item), ""
     if character_set:
@@ -97,15 +94,14 @@ def _encoded(item: Mapping[str, Any], character_set: str, transfer_syntax_uid: s
         item = {tag: value for tag, value in item.items() if tag != _CHARACTER_SET}
     syntax = transfer_syntax(transfer_syntax_uid)
     encoder = JsonEncoder(character_set.encode(), explicit_vr=syntax.explicit_vr, little_endian=syntax.little_endian)
-    elements = {
-        Tag(tag): RawDataElement(
-            Tag(tag), vr, len(value), value, 0, not syntax.explicit_vr, syntax.little_endian, is_raw=True
-        )
-        for tag, vr, value in encoder.elements(item)
-    }
-    answer = Dataset()
-    answer._dict.update(elements)  # noqa: SLF001  # its own way in would decode each value and encode it again
-    return answer
+    data_set = encoder.data_set(item)
+    return _deflated(data_set) if syntax.deflated else data_set
+
+
+def _deflated(data_set: bytes) -> bytes:
+    """Without zlib's header, padded to even length (PS3.5 A.5)."""
+    deflated = zlib.compress(data_set, wbits=-zlib.MAX_WBITS)
+    return deflated + b"\0" * (len(deflated) % 2)
 
 
 def _folded(item: Mapping[str, Any]) -> dict[str, Any]:

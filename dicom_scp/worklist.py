@@ -6,10 +6,11 @@ writes it into the images.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
-from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_FIND
 
-from dicom_scp.finding import Matches, find_handler
+from dicom_scp.finding import Matches, answer_with
 from dicom_scp.identifiers import Asked, character_sets, keys_of
 from dicom_scp.services import Caller, Service
 from pacs.dataset import DataSet
@@ -40,7 +41,8 @@ def worklist_service(archive: Archive) -> Service:
     return Service(
         right=Right.WORKLIST,
         abstract_syntaxes=(MODALITY_WORKLIST,),
-        handlers={evt.EVT_C_FIND: find_handler(find)},
+        handlers={},
+        exchanges={C_FIND: partial(answer_with, find)},
     )
 
 

@@ -29,7 +29,7 @@ from pacs.modalities import Admitted, Roster
 from pacs.model import Source
 from pacs.settings import Settings
 from storage.archive import Archive, open_archive
-from storage.index import migrate
+from storage.index import add_hospital, migrate
 from storage.ingest import Worker
 from storage.spool import Spool
 
@@ -49,6 +49,26 @@ STUDIES = (
 )
 
 
+MANY = 8000  # studies of the hospital whose AE title is LARGE
+_MANY_STUDIES = """
+WITH who AS (
+    INSERT INTO h_large.patient (
+        issuer_of_patient_id, patient_id, unidentified_study, patient_name, patient_name_folded, patient_birth_date,
+        patient_sex, first_received_at, first_sop_instance_uid
+    ) VALUES ('', 'P', '', 'A', 'a', '', '', 0, '1') RETURNING patient_pk
+)
+INSERT INTO h_large.study (
+    patient_pk, first_received_at, number_of_study_related_series, number_of_study_related_instances,
+    study_instance_uid, study_date, study_time, accession_number, study_id, study_description,
+    referring_physician_name, referring_physician_name_folded, issuer_of_patient_id, patient_id, patient_name,
+    patient_name_folded, patient_birth_date, patient_sex, first_sop_instance_uid, modalities_in_study, attributes
+)
+SELECT patient_pk, 0, 1, 1, '1.2.9.' || n, '20240101', '', '', '', '', '', '', '', 'P', 'A', 'a', '', '', '1', '{CT}',
+    jsonb_build_object('0020000D', jsonb_build_object('vr', 'UI', 'Value', jsonb_build_array('1.2.9.' || n)))
+FROM who, generate_series(1, %(count)s) AS n
+"""
+
+
 @dataclass
 class Peer:
     """Asks a running receiver, as pynetdicom does it."""
@@ -65,6 +85,7 @@ class Peer:
         extended: bytes = b"",
         calling: str = "ASKER",
         syntax: str = EXPLICIT_LE,
+        called: str = "PACS",
     ) -> list[tuple[int, Dataset | None]]:
         """Status and Identifier of every response."""
         entity = ApplicationEntity(calling)
@@ -74,7 +95,7 @@ class Peer:
             negotiation.append(SOPClassExtendedNegotiation())
             negotiation[0].sop_class_uid = sop_class
             negotiation[0].service_class_application_information = extended
-        association = entity.associate("127.0.0.1", self.port, ae_title="PACS", ext_neg=negotiation)
+        association = entity.associate("127.0.0.1", self.port, ae_title=called, ext_neg=negotiation)
         assert association.is_established
         try:
             return [
@@ -103,12 +124,15 @@ def peer(
         stack.callback(connection.execute, f'DROP DATABASE "{name}" WITH (FORCE)')
         url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
         migrate(url)
+        add_hospital(url, "large", ae_title="LARGE")
+        with psycopg.connect(url) as filling:
+            filling.execute(_MANY_STUDIES, {"count": MANY})
         settings = Settings(data=folder, database_url=url, spool_free_floor=0, pack_quiet=0.0)
         archive = stack.enter_context(open_archive(settings))
         spool = Spool(folder, free_floor=0)
         _fill(spool, Worker(spool, archive, settings), pydicom_file("CT_small.dcm"))
         found = Peer(0, archive)
-        roster = Roster({"PACS": "default"})
+        roster = Roster({"PACS": "default", "LARGE": "large"})
 
         def admit(calling: str, called: str, address: str) -> Admitted:
             return found.admitted.get(calling) or roster.admit(calling, called, address, trust_local=True)
