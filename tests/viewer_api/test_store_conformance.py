@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from viewer_api.dicomweb.store_composed import MAX_PARTS
 from viewer_api.dicomweb.store_outcome import COERCED, DUPLICATE, FAILURE_REASON
-from viewer_api.dicomweb.store_parts import MAX_METADATA, MAX_PARTS
+from viewer_api.dicomweb.store_parts import MAX_METADATA
 
 HERE = Path(__file__).parent
 STORE = (HERE.parents[1] / "docs" / "conformance.md").read_text().partition("### 7.3 Store")[2].partition("\n### ")[0]

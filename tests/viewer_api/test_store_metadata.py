@@ -212,9 +212,11 @@ def test_limits_are_413(site: "Site", monkeypatch: pytest.MonkeyPatch, pydicom_f
     """Metadata and parts beyond what one request may hold are refused (PS3.18 10.5.3)."""
     monkeypatch.setattr("viewer_api.dicomweb.store_parts.MAX_METADATA", 100)
     monkeypatch.setattr("viewer_api.dicomweb.store_parts.MAX_PARTS", 2)
+    monkeypatch.setattr("viewer_api.dicomweb.store_composed.MAX_PARTS", 2)
     said = json.dumps(said_of(pydicom_file("reportsi.dcm").read_bytes())).encode()
     assert post(site, said, "application/dicom+json").status_code == 413
     assert post(site, multipart(*[({}, b"x")] * 3)).status_code == 413
+    assert post(site, b"[{},{},{}]", "application/dicom+json").status_code == 413
     assert post(site, b"x", "application/dicom", **{"Content-Encoding": "gzip"}).status_code == 415
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urldefrag, urljoin
 
+from starlette.exceptions import HTTPException
+
 from pacs.dataset.compose import compose
 from pacs.dataset.native_model_read import read_native_model
 from pacs.errors import ArchiveError, InvalidRequest, Unreadable
@@ -18,6 +20,7 @@ from storage.spool import Incoming, Spill
 from viewer_api.dicomweb.store_outcome import COERCED, Failed, Stored, UnknownTransferSyntax
 from viewer_api.media_types import OCTET_STREAM
 
+MAX_PARTS = 100_000  # of one request, or instances in its metadata
 PIXEL_DATA = "7FE00010"
 TRANSFER_SYNTAX_UID = ("00020010", "00083002")  # File Meta, or Available Transfer Syntax UID, as some clients say it
 
@@ -70,6 +73,8 @@ class Collected:
     def instances(self, begin: Callable[[str], Incoming], study: str, base: str) -> Iterator[Stored | Failed]:
         """Compose and file one after the other. Raises InvalidRequest when the metadata cannot be read at all."""
         items = [item for kind, text in self.metadata for item in parse_metadata(kind, bytes(text))]
+        if len(items) > MAX_PARTS:
+            raise HTTPException(413, f"metadata of more than {MAX_PARTS} instances")
         for item in items:
             try:
                 yield self._instance(item, begin, study, base)

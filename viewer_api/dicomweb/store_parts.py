@@ -14,13 +14,12 @@ from pacs.file_meta import FileMeta, read_file_meta
 from pacs.model import Source
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
 from storage.spool import Incoming, Spill, Spool
-from viewer_api.dicomweb.store_composed import BulkValue, Collected
+from viewer_api.dicomweb.store_composed import MAX_PARTS, BulkValue, Collected
 from viewer_api.dicomweb.store_outcome import DICOM_XML, Failed, Outcome, Stored, UnknownTransferSyntax
 from viewer_api.media_types import DICOM, DICOM_JSON, OCTET_STREAM, parse_media_type
 
 FILE_META_BYTES = 256 * 1024  # of the beginning of a part are read before its data set goes to the spool
 MAX_METADATA = 32 * 1024 * 1024  # bytes of JSON or XML in one request
-MAX_PARTS = 100_000
 METADATA_TYPES = frozenset({DICOM_JSON, "application/json", DICOM_XML, "application/xml", "text/xml"})
 PLAIN_ENCODINGS = frozenset({"", "binary", "8bit", "7bit"})
 
@@ -36,7 +35,7 @@ class Upload:
         self._end: Callable[[], None] = _nothing
         self._instance: Instance | None = None
         self._refused: ArchiveError | None = None
-        self._parts = 0
+        self._parts = self._metadata_bytes = 0
         self.collected = Collected()
         self.outcome = Outcome()
 
@@ -121,7 +120,8 @@ class Upload:
         self._content, self._end = spill.write, value.end
 
     def _metadata(self, data: memoryview) -> None:
-        if sum(len(text) for _, text in self.collected.metadata) + len(data) > MAX_METADATA:
+        self._metadata_bytes += len(data)
+        if self._metadata_bytes > MAX_METADATA:
             raise HTTPException(413, f"metadata of more than {MAX_METADATA} bytes")
         self.collected.metadata[-1][1].extend(data)
 
