@@ -101,6 +101,8 @@ class Requestor:
     ) -> None:
         """Associate; raises ConnectionError, TimeoutError, Unavailable."""
         self._peer, self._patience, self._stop = peer, patience, stop
+        self._is_stopping = False
+        self._deadline = 0.0
         self._connection = _connected(peer, patience.connect)
         try:
             self._associate(contexts)
@@ -112,16 +114,14 @@ class Requestor:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with contextlib.suppress(OSError), self._connection:
+        self._stop, self._is_stopping = _never, False
+        with contextlib.suppress(OSError, Unreadable), self._connection:
             if kind is None:
-                self._send(RELEASE_REQUEST)
-                self._stop = _never
-                with contextlib.suppress(Unreadable):
-                    while self._receive(self._patience.release)[0] != RELEASE_RP:
-                        pass
+                self._send(RELEASE_REQUEST, seconds=self._patience.release)
+                while self._receive(self._patience.release)[0] != RELEASE_RP:
+                    pass
             else:
-                self._connection.settimeout(self._patience.release)
-                self._connection.sendall(ABORT_REQUEST)
+                self._send(ABORT_REQUEST, seconds=self._patience.release)
 
     @property
     def contexts(self) -> Mapping[Proposal, int]:
@@ -132,8 +132,7 @@ class Requestor:
         """Send one instance; Status and Error Comment of its response. Raises ConnectionError, TimeoutError."""
         for message, control in ((memoryview(command_set), COMMAND), (data_set, 0)):
             for flags, fragment in fragments(message, self._fragment_size, control=control):
-                header, body = data_transfer(context_id, flags, fragment)
-                self._send(header, body)
+                self._send(data_transfer(context_id, flags, fragment), seconds=self._patience.answer)
         try:
             return store_answer(read_command_set(self._command_set()), message_id)
         except Unreadable as error:
@@ -144,7 +143,7 @@ class Requestor:
         request = associate_request(
             calling=peer.calling, called=peer.called, contexts=contexts, maximum_length=MAXIMUM_LENGTH
         )
-        self._send(request)
+        self._send(request, seconds=self._patience.associate)
         kind, body = self._receive(self._patience.associate)
         if kind == ASSOCIATE_RJ:
             is_transient, reason = rejection(body)
@@ -174,40 +173,45 @@ class Requestor:
             if len(command_set) > _LONGEST_PDU:
                 raise ConnectionError(f"{self._peer} answers nonsense")
 
-    def _send(self, *parts: bytes | memoryview) -> None:
-        self._connection.settimeout(self._patience.answer)
-        try:
-            for part in parts:
-                self._connection.sendall(part)
-        except TimeoutError:
-            raise TimeoutError(f"{self._peer} takes no more data") from None
+    def _send(self, data: bytes, *, seconds: float) -> None:
+        rest = memoryview(data)
+        self._begin(seconds)
+        while rest:
+            self._look("takes no more data")
+            with contextlib.suppress(TimeoutError):
+                rest = rest[self._connection.send(rest) :]
 
     def _receive(self, seconds: float) -> tuple[int, bytes]:
         """Type and body of the next PDU."""
-        deadline = time.monotonic() + seconds
-        kind, length = PDU_HEADER.unpack(self._read(PDU_HEADER.size, deadline))
+        self._begin(seconds)
+        kind, length = PDU_HEADER.unpack(self._read(PDU_HEADER.size))
         if length > _LONGEST_PDU:
             raise ConnectionError(f"{self._peer} announces a PDU of {length} bytes")
-        return kind, self._read(length, deadline)
+        return kind, self._read(length)
 
-    def _read(self, count: int, deadline: float) -> bytes:
-        """Exactly ``count`` bytes, looking from time to time whether we shall stop."""
+    def _read(self, count: int) -> bytes:
+        """Exactly ``count`` bytes."""
         data = b""
-        self._connection.settimeout(_LOOK)
-        is_stopping = False
         while len(data) < count:
-            if not is_stopping and self._stop():
-                is_stopping, deadline = True, min(deadline, time.monotonic() + _AFTER_STOP)
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._peer} does not answer")
-            try:
+            self._look("does not answer")
+            with contextlib.suppress(TimeoutError):
                 piece = self._connection.recv(count - len(data))
-            except TimeoutError:
-                continue
-            if not piece:
-                raise ConnectionResetError(f"{self._peer} closed the connection")
-            data += piece
+                if not piece:
+                    raise ConnectionResetError(f"{self._peer} closed the connection")
+                data += piece
         return data
+
+    def _begin(self, seconds: float) -> None:
+        self._connection.settimeout(_LOOK)
+        self._deadline = time.monotonic() + (min(seconds, _AFTER_STOP) if self._is_stopping else seconds)
+
+    def _look(self, complaint: str) -> None:
+        """See whether we shall stop; raises TimeoutError when the peer has had its time."""
+        if not self._is_stopping and self._stop():
+            self._is_stopping = True
+            self._deadline = min(self._deadline, time.monotonic() + _AFTER_STOP)
+        if time.monotonic() > self._deadline:
+            raise TimeoutError(f"{self._peer} {complaint}")
 
 
 def _connected(peer: Peer, seconds: float) -> socket.socket:

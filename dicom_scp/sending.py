@@ -144,9 +144,11 @@ class _Delivery:
             before, self._is_open = self._done, False
             try:
                 yield from self._over_one_association()
-            except TimeoutError as error:  # the next instance would wait as long, and the one after it
-                raise Unavailable(str(error)) from None
             except OSError as error:
+                if self._stop():
+                    return
+                if isinstance(error, TimeoutError):  # the next instance would wait as long, and the one after it
+                    raise Unavailable(str(error)) from None
                 has_moved = self._done > before
                 setbacks = 1 if has_moved else setbacks + 1
                 tries = int(self._is_open) if has_moved else tries + self._is_open

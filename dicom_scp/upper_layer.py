@@ -99,10 +99,10 @@ def presentation_data_values(body: bytes) -> Iterator[tuple[int, int, bytes]]:
         at = end
 
 
-def data_transfer(context_id: int, control: int, fragment: memoryview) -> tuple[bytes, memoryview]:
-    """A P-DATA-TF with one item: what stands before the fragment, and the fragment."""
+def data_transfer(context_id: int, control: int, fragment: memoryview) -> bytes:
+    """A P-DATA-TF with one item, in one piece: a header alone would be a packet of its own."""
     header = PDU_HEADER.pack(P_DATA_TF, len(fragment) + PDV_HEADER.size)
-    return header + PDV_HEADER.pack(len(fragment) + 2, context_id, control), fragment
+    return b"".join((header, PDV_HEADER.pack(len(fragment) + 2, context_id, control), fragment))
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -218,6 +218,31 @@ def test_cancel_in_the_middle(filled: Filled, scp: Any) -> None:
     assert responses[-1].NumberOfRemainingSuboperations == 12 - completed
 
 
+def test_cancel_while_the_destination_hangs(filled: Filled, scp: Any) -> None:
+    """Who cancels does not wait for a destination that no longer answers; what it never took remains."""
+    release, taken = threading.Event(), []
+
+    def hang(event: Any) -> int:
+        taken.append(event.request.AffectedSOPInstanceUID)
+        if len(taken) == 3:
+            release.wait(30)
+        return 0
+
+    filled.knows("STORESCP", scp(hang))
+    entity = ApplicationEntity("TEST")
+    entity.add_requested_context(STUDY_ROOT_MOVE)
+    association = entity.associate("127.0.0.1", filled.port, ae_title="PACS")
+    responses = []
+    for response, _ in association.send_c_move(WHOLE_STUDY, "STORESCP", STUDY_ROOT_MOVE, msg_id=5):
+        responses.append(response)
+        if len(responses) == 2:
+            association.send_c_cancel(5, query_model=STUDY_ROOT_MOVE)
+    release.set()
+    association.release()
+    assert tally(responses[-1]) == (0xFE00, 2, 0, 0)
+    assert responses[-1].NumberOfRemainingSuboperations == 10
+
+
 def test_requestor_that_vanishes_ends_the_move(filled: Filled, scp: Any) -> None:
     """Nobody waits for the answer any more: the destination gets no more than was on its way."""
     taken: list[str] = []
