@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EVERY_15_SECONDS = "* * * * * */15"
+EVERY_10_SECONDS = "* * * * * */10"
 NIGHTLY = "17 18 * * *"  # UTC: 01:17 in Viet Nam
 
 
@@ -67,7 +67,7 @@ def dispatcher(
     return Dispatcher(
         archive.index,
         {"errand": errands.run, "commitment": commitments.decide},
-        {EVERY_15_SECONDS: wake, NIGHTLY: tidy},
+        {EVERY_10_SECONDS: wake, NIGHTLY: tidy},
     )
 
 

@@ -20,8 +20,8 @@ from storage.index.jobs import SCHEMA, drop_stalled
 log = logging.getLogger(__name__)
 
 THREADS = 32  # jobs at once: most wait for a peer, and a hanging one must leave room for the others
-HEARTBEAT = 3.0  # seconds
-STALLED = 12.0  # seconds without a heartbeat, after which a worker's jobs are free again
+HEARTBEAT = 2.0  # seconds
+STALLED = 8.0  # seconds without a heartbeat, after which a worker's jobs are free again
 GRACE = 20.0  # seconds for running jobs when asked to stop
 
 Task = Callable[..., None]
