@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 COMMAND, LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 HEADER_BYTES = 6  # of an item: its length, presentation context ID and message control header (PS3.8 Table 9-23)
-LONGEST_FRAGMENT = 1024 * 1024  # to a peer that sets no limit
+LONGEST_FRAGMENT = 128 * 1024  # longer ones are no faster, and dozens of them wait in memory
 
 
 def fragment_size(maximum_length: int) -> int:
     """Bytes of a message for each P-DATA-TF to a peer that announced this Maximum Length (PS3.8 D.1; 0: no limit)."""
-    return min(max(maximum_length - HEADER_BYTES, 1), LONGEST_FRAGMENT) if maximum_length else LONGEST_FRAGMENT
+    if not maximum_length:
+        return LONGEST_FRAGMENT
+    return min(max(maximum_length - HEADER_BYTES, 1), LONGEST_FRAGMENT)
 
 
 def fragments(message: bytes | memoryview, size: int, *, control: int) -> Iterator[tuple[int, memoryview]]:

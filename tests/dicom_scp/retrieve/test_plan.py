@@ -139,7 +139,7 @@ def test_fragments(message: bytes, size: int, expected: list[tuple[int, bytes]])
     assert [(flags, bytes(part)) for flags, part in fragments(message, size, control=0)] == expected
 
 
-@pytest.mark.parametrize(("announced", "size"), [(4096, 4090), (0, 1 << 20), (1 << 31, 1 << 20), (3, 1)])
+@pytest.mark.parametrize(("announced", "size"), [(4096, 4090), (0, 1 << 17), (1 << 20, 1 << 17), (3, 1)])
 def test_fragment_size_follows_the_peer(announced: int, size: int) -> None:
     """A fragment and its header fit what the peer announced; no limit is not unlimited memory."""
     assert fragment_size(announced) == size
