@@ -7,10 +7,13 @@ import pytest
 from pydicom._uid_dict import UID_dictionary
 
 from dicom_scp import admission
+from dicom_scp.find import ROOTS, UNDERSTOOD
+from dicom_scp.find_statuses import FindStatus
 from dicom_scp.negotiation import NOT_FILED_IN_A_STUDY, is_storage
 from dicom_scp.retrieve import LEVELS
 from dicom_scp.statuses import Status
 from dicom_scp.sub_operations import RetrieveStatus
+from dicom_scp.worklist import MODALITY_WORKLIST
 from pacs.file_meta import IMPLEMENTATION_CLASS_UID
 from pacs.settings import Settings
 from pacs.transfer_syntaxes import TRANSFER_SYNTAXES
@@ -54,6 +57,13 @@ def test_retrieve_statuses_are_those_of_the_table() -> None:
     """So are those of C-GET and C-MOVE, and the information models."""
     assert {int(row[1], 16) for row in table("| Retrieve status | Code")} == set(RetrieveStatus)
     assert {row[1] for row in table("| Information model | UID")} >= set(LEVELS)
+
+
+def test_find_statuses_models_and_flags_are_those_of_the_tables() -> None:
+    """So are those of C-FIND, and what its extended negotiation understands."""
+    assert {int(row[1], 16) for row in table("| Find status | Code")} == set(FindStatus)
+    assert {row[1] for row in table("| Find model | UID")} == {*ROOTS, MODALITY_WORKLIST}
+    assert bytes(int(row[2]) for row in table("| Agreed byte")) == UNDERSTOOD
 
 
 def test_rejections_are_those_of_the_table() -> None:
