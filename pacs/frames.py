@@ -29,8 +29,8 @@ def locate_frames(
     """Offset and length of each frame, from the start of the Part 10 file whose data set begins at `data_set_offset`.
 
     An encapsulated frame reaches from the item header of its first fragment to the end of its last (`join_fragments`);
-    a native one is its bytes. Video, and single-bit frames that share bytes, are one entry for all frames. In a deflated
-    data set places are those of the inflated one.
+    a native one is its bytes. Video, and single-bit frames that share bytes, are one entry for all frames. Places
+    in a deflated data set are those of the inflated one.
     """
     syntax = TRANSFER_SYNTAXES.get(transfer_syntax_uid)
     pixels = next((data_set.elements[tag] for tag in sorted(PIXELS & data_set.elements.keys())), None)
