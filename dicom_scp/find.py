@@ -119,7 +119,7 @@ def understand(asked: Asked, sop_class_uid: str, agreed: bytes) -> Search:
 
 
 def _level(asked: Asked, levels: tuple[Level, ...]) -> Level:
-    level = LEVEL_NAMES.get(asked.value(_LEVEL))
+    level = LEVEL_NAMES.get(asked.value(_LEVEL).upper())
     if level not in levels:
         raise Unidentified("Query/Retrieve Level is not one of this model's")
     return level
