@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./var
+# one more than two cores: most tests wait for another process most of the time
+WORKERS ?= 3
 PAGES := viewer_api/web
 PEERS := tests/peers
 
@@ -39,7 +41,7 @@ test: setup $(PEERS_READY) ## run all tests; TESTS=tests/cli for some of them
 	@command -v Orthanc >/dev/null || echo "Orthanc is missing: tests with it will fail. apt-get install orthanc orthanc-dicomweb" >&2
 	@command -v gdcmscu >/dev/null || echo "GDCM is missing: tests with it will be skipped. apt-get install libgdcm-tools" >&2
 	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || echo "nginx is missing: tests of its configuration will fail. apt-get install nginx-light" >&2
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: $(PYTHON_READY) ## ruff, mypy --strict, import contracts, shellcheck
 	$(BIN)/ruff check .
