@@ -24,6 +24,7 @@ from viewer_api.dicomweb import bulk, delete, frames, metadata, rendered, retrie
 from viewer_api.dicomweb.addresses import ROOT
 from viewer_api.memory import Memory
 from viewer_api.ohif.page import ohif
+from viewer_api.openapi import described
 from viewer_api.problems import answer_with_problems
 from viewer_api.rendering import Renderer
 from viewer_api.request_ids import RequestIds
@@ -62,6 +63,12 @@ class Application(FastAPI):
         if origins := parse_origins(self.state.settings.cors_origins):
             stack = CrossOrigin(stack, origins)
         return RequestIds(stack)
+
+    def openapi(self) -> dict[str, Any]:
+        """What can be asked and how it is answered, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = described(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(settings: Settings, archive: Archive, spool: Spool, access: Access) -> FastAPI:

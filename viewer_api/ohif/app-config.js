@@ -36,7 +36,7 @@ window.config = {
         name: 'pacs',
         qidoRoot: dicomWeb,
         wadoRoot: dicomWeb,
-        wadoUriRoot: dicomWeb,
+        wadoUriRoot: `${window.location.origin}/wado`,
         qidoSupportsIncludeField: true,
         supportsFuzzyMatching: true,
         supportsWildcard: true,
