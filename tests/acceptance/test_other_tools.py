@@ -30,7 +30,7 @@ def run(program: str, *words: object) -> str:
 def test_odil_and_ctn_store_find_and_get_the_same_images(
     archive: RunningArchive, pydicom_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """odil echoes, stores, finds and gets back equal pixels; CTN echoes and stores, its image beside the other."""
+    """What odil and CTN store is found, and odil gets it back with equal pixels."""
     archive.start()
     ct, mr = pydicom_file("CT_small.dcm"), pydicom_file("MR_small.dcm")
     sent = pydicom.dcmread(ct)
@@ -46,8 +46,8 @@ def test_odil_and_ctn_store_find_and_get_the_same_images(
     keys = ("QueryRetrieveLevel=STUDY", f"PatientID={sent.PatientID}", "StudyInstanceUID")
     found = run("odil", "find", *odil, "study", *keys)
     assert str(sent.StudyInstanceUID) in found
-    keys = ("QueryRetrieveLevel=STUDY", f"StudyInstanceUID={sent.StudyInstanceUID}")
-    run("odil", "get", "--directory", tmp_path, *odil, "study", *keys)
+    study = ("QueryRetrieveLevel=STUDY", f"StudyInstanceUID={sent.StudyInstanceUID}")
+    run("odil", "get", "--directory", tmp_path, *odil, "study", *study)
     got = [pydicom.dcmread(path) for path in tmp_path.rglob("*") if path.is_file() and "data" not in path.parts]
     assert [one.SOPInstanceUID for one in got] == [sent.SOPInstanceUID]
     assert np.array_equal(got[0].pixel_array, sent.pixel_array)
