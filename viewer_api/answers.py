@@ -100,6 +100,15 @@ def streamed(
     return StreamingResponse(chunks, headers=fields, media_type=media_type)
 
 
+def squeezed(request: Request, body: bytes, *, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A whole text, in the best content coding that the client takes."""
+    coding = content_coding(request)
+    fields = {**(headers or {}), "Vary": "Accept, Accept-Encoding"}
+    if coding:
+        fields["Content-Encoding"] = coding
+    return Response(coded(body, coding), headers=fields, media_type=media_type)
+
+
 def takes_gzip(request: Request) -> bool:
     """Whether Accept-Encoding names gzip without forbidding it."""
     return takes(request, "gzip")

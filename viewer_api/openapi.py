@@ -29,7 +29,7 @@ JSON_AND_XML = ("application/dicom+json", 'multipart/related; type="application/
 
 # group → other answers than 200, refusals, media types of 200 (none: as the endpoint itself says)
 ANSWERS: Mapping[str, tuple[Sequence[int], Sequence[int], Sequence[str]]] = {
-    "QIDO-RS": ((304,), (*READING, 413), JSON_AND_XML),
+    "QIDO-RS": ((), (*READING, 413), JSON_AND_XML),
     "WADO-RS": ((206, 304), (*READING, 413, 416), ()),
     "WADO-URI": ((206, 304), (*READING, 416), ("application/dicom", *PICTURES)),
     "IIIF": ((206, 303, 304), (*READING, 416), ()),

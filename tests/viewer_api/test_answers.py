@@ -1,7 +1,11 @@
+import json
 import zlib
+from collections.abc import Callable
 
+import imagecodecs
 import pytest
 
+from tests.viewer_api.conftest import Site
 from viewer_api.answers import etag, gzipped, parse_range
 from viewer_api.problems import RangeNotSatisfiable
 
@@ -42,3 +46,21 @@ def test_a_gzip_stream_is_one_stream() -> None:
     """Pieces come out as one gzip member whose content is theirs."""
     pieces = [b"[", b"1" * 100_000, b"]"]
     assert zlib.decompress(b"".join(gzipped(pieces)), 31) == b"".join(pieces)
+
+
+@pytest.mark.parametrize(("accepted", "coding"), [("gzip, zstd", "zstd"), ("gzip", "gzip"), ("identity", None)])
+def test_search_results_come_in_the_coding_that_the_client_takes(
+    filled: Site, accepted: str, coding: str | None
+) -> None:
+    """The same JSON in zstd, gzip or as it is; caches keep them apart."""
+    plain = filled.client().get("/dicom-web/studies", headers={"Accept-Encoding": "identity"}).json()
+    with filled.client().stream("GET", "/dicom-web/studies", headers={"Accept-Encoding": accepted}) as answer:
+        body = b"".join(answer.iter_raw())
+    assert answer.headers.get("Content-Encoding") == coding
+    assert "Accept-Encoding" in answer.headers["Vary"]
+    undo: dict[str | None, Callable[[bytes], bytes | bytearray]] = {
+        "zstd": imagecodecs.zstd_decode,
+        "gzip": lambda b: zlib.decompress(b, 31),
+        None: bytes,
+    }
+    assert json.loads(undo[coding](body)) == plain

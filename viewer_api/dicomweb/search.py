@@ -19,7 +19,7 @@ from pacs.levels import Level
 from pacs.query import parse_query
 from storage.access import Session
 from storage.archive import Archive, SearchResult
-from viewer_api.answers import streamed
+from viewer_api.answers import squeezed
 from viewer_api.dicomweb.accepts import DICOM_XML, XML_PARTS, accepted, form_of
 from viewer_api.dicomweb.addresses import ROOT, Held, base, resource_of
 from viewer_api.multipart import new_boundary, write_parts
@@ -81,7 +81,7 @@ def search(
     if media_type == XML_PARTS:
         return as_xml(items, headers)
     body = json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return streamed(request, [body], media_type=media_type, headers=headers)
+    return squeezed(request, body, media_type=media_type, headers=headers)
 
 
 def warning_of(request: Request, result: SearchResult) -> str:
