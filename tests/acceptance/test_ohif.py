@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Request, sync_playwright
+from pydicom.uid import generate_uid
 
 from dicom_scp.sender import send
 from tests.acceptance.conftest import RunningArchive
@@ -29,9 +30,9 @@ CANVAS = "canvas.cornerstone-canvas"
 
 KINDS = {  # what is opened → where in the corpus, and pydicom's own file when that is absent
     "ct-series": ("ct/ge-hispeed-head-*", "CT_small.dcm"),
-    "mammogram": ("cr-dx-mg/mg-*", "JPEG2000.dcm"),
+    "mammogram": ("cr-dx-mg/mg-*", "693_J2KI.dcm"),
     "ultrasound-clip": ("us/sonosite-ybr-30f.dcm", "examples_ybr_color.dcm"),
-    "xa-multi-frame": ("xa/philips-cath-75f.dcm", "examples_jpeg2k.dcm"),
+    "xa-multi-frame": ("xa/philips-cath-75f.dcm", "examples_ybr_color.dcm"),
     "htj2k-colour": ("us/us1-htj2k*", "examples_rgb_color.dcm"),
 }
 
@@ -81,12 +82,15 @@ def opened(
     module_archive: RunningArchive,
     corpus_files: Callable[[str], list[Path]],
     pydicom_file: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Opened]:
     """A browser, signed in to an archive that holds one study of each kind."""
     path = shutil.which("chromium")
     assert path, "chromium is missing: apt-get install chromium"
     link = module_archive.start()
     files = {kind: corpus_files(pattern) or [pydicom_file(name)] for kind, (pattern, name) in KINDS.items()}
+    if len(files["ct-series"]) == 1:
+        files["ct-series"] = series_of(files["ct-series"][0], tmp_path_factory.mktemp("series"))
     sent = {str(pydicom.dcmread(p, stop_before_pixels=True).SOPInstanceUID): p for some in files.values() for p in some}
     list(send(list(sent.values()), host="127.0.0.1", port=module_archive.dicom_port, calling="TEST", called="PACS"))
     with module_archive.client() as http:
@@ -108,6 +112,20 @@ def opened(
         page.goto(link)
         yield one
         browser.close()
+
+
+def series_of(path: Path, folder: Path) -> list[Path]:
+    """Four slices made of one, each turned a little further, for where the corpus is absent."""
+    files = []
+    for number in range(4):
+        data_set = pydicom.dcmread(path)
+        data_set.InstanceNumber = number + 1
+        data_set.ImagePositionPatient[2] += 5 * number
+        data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        data_set.PixelData = np.rot90(data_set.pixel_array, number).tobytes()
+        files.append(folder / f"{number}.dcm")
+        data_set.save_as(files[-1])
+    return files
 
 
 @pytest.mark.parametrize("kind", KINDS)
