@@ -29,12 +29,12 @@ def tls_of(settings: Settings) -> Tls | None:
     return Tls(TlsFiles(certificate, key, ca, mutual=settings.dicom_tls_mutual))
 
 
-def outgoing_of(settings: Settings) -> Outgoing:
-    """How we open associations; raises Misconfigured."""
+def outgoing_of(settings: Settings, *, silence: float = 0.0) -> Outgoing:
+    """How we open associations; with ``silence`` a peer may take so many seconds to answer. Raises Misconfigured."""
     patience = Patience(
         association=settings.dicom_association_timeout,
-        response=settings.dicom_response_timeout,
-        silence=settings.dicom_idle_timeout,
+        response=silence or settings.dicom_response_timeout,
+        silence=silence or settings.dicom_idle_timeout,
     )
     return Outgoing(tls=tls_of(settings), patience=patience)
 

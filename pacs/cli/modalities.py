@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from pacs.cli import peers
 from pacs.cli.opening import HOSPITAL, Data, database, settings_of
 from pacs.cli.output import console
 from pacs.errors import InvalidRequest, NotFound, Unavailable
@@ -25,7 +26,8 @@ modality = typer.Typer(help="Modalities, workstations and archives that we know.
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add ``modality`` with what is below."""
+    """Add ``modality`` with what is below, and with what is asked of archives."""
+    peers.add_commands(modality)
     app.add_typer(modality, name="modality")
 
 

@@ -62,6 +62,12 @@ def metadata_places(
     ]
 
 
+def count_instances(index: Index, hospital: str, study: str) -> int:
+    """How many instances of a study are filed."""
+    with index.transaction(hospital) as connection:
+        return int(connection.execute(STATEMENTS["count_of_study"], {"study": study}).fetchall()[0][0])
+
+
 def packs(index: Index, hospital: str) -> Iterator[tuple[str, int]]:
     """Key and size of every pack, also those that hold conflicts."""
     after = 0

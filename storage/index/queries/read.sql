@@ -30,6 +30,10 @@ FROM study JOIN series USING (study_pk) JOIN instance USING (series_pk) JOIN pac
 -- Orders instances as a reader expects them: by series, then by Instance Number.
 ORDER BY series.series_number, series.series_instance_uid, instance.instance_number, instance.sop_instance_uid
 
+-- count_of_study
+-- Counts the instances of a study, of every patient that has one by this UID.
+SELECT coalesce(sum(number_of_study_related_instances), 0)::bigint FROM study WHERE study_instance_uid = %(study)s
+
 -- next_packs
 -- Lists packs in the order of their rows, some at a time.
 SELECT pack_pk, pack_key, size FROM pack WHERE pack_pk > %(after)s ORDER BY pack_pk LIMIT 500
