@@ -20,6 +20,7 @@ from viewer_api.dicomweb.forms import Choice, frame_choices, not_acceptable
 from viewer_api.dicomweb.native import converted_frame, shares_bytes
 from viewer_api.dicomweb.parts import multipart
 from viewer_api.media_types import MULTIPART
+from viewer_api.multipart import write_parts
 from viewer_api.session import SignedIn
 
 router = APIRouter(tags=["WADO-RS"])
@@ -85,7 +86,12 @@ def _sent(
             yield {"Content-Type": choice.content_type, "Content-Location": where}, body
 
     # a boundary from the tag: equal tags promise equal bytes
-    answered = multipart(parts(), choice.media_type, boundary=tag.strip('"'))
+    boundary = tag.strip('"')
+    answered = multipart(parts(), choice.media_type, boundary=boundary)
+    if len(numbers) == 1:
+        # with its length and in ranges: viewers show a progressive frame while it arrives, and judge by them how far
+        body = b"".join(write_parts(parts(), boundary))
+        answered = whole_or_part(request, body, media_type=answered.headers["Content-Type"], tag=tag)
     answered.headers.update({"ETag": tag, "Cache-Control": IMMUTABLE, "Vary": "Accept"})
     return answered
 
