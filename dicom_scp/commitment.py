@@ -13,10 +13,11 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventType
 
+from dicom_scp.commitment_results import results_taken
 from dicom_scp.normalized import Answer, NormalizedStatus, answer, answering, data_set_of, told
-from dicom_scp.services import Caller, Service
+from dicom_scp.services import Caller, Handler, Service
 from pacs.dataset import DataSet
 from pacs.errors import ArchiveError, InvalidRequest
 from pacs.modalities import Right
@@ -40,7 +41,7 @@ _TRANSACTION_UID, _REFERENCED, _FAILED_CLASS, _INSTANCE = 0x00081195, 0x00081199
 
 
 def commitment_service(index: Index, *, hold: float = HOLD) -> Service:
-    """Storage Commitment on ``index``."""
+    """Storage Commitment on ``index``; also takes what others report on our own requests."""
 
     @answering
     def request(event: Event, caller: Caller) -> Answer:
@@ -65,7 +66,8 @@ def commitment_service(index: Index, *, hold: float = HOLD) -> Service:
             threading.Thread(target=_report_here, args=arguments, name="commitment", daemon=True).start()
         return answer(NormalizedStatus.SUCCESS)
 
-    return Service(Right.COMMIT, (STORAGE_COMMITMENT,), {evt.EVT_N_ACTION: request})
+    handlers: dict[EventType, Handler] = {evt.EVT_N_ACTION: request, evt.EVT_N_EVENT_REPORT: results_taken(index)}
+    return Service(Right.COMMIT, (STORAGE_COMMITMENT,), handlers, as_scu=True)
 
 
 def requested(data_set: DataSet) -> tuple[str, list[Referenced]]:

@@ -22,7 +22,7 @@ class ForwardRule:
     """A condition and a destination; "" matches everything.
 
     Hours are local hours of receipt: from ``from_hour`` up to, not including, ``until_hour``, and past midnight when
-    the first is the larger.
+    the first is the larger. With ``to_commit`` the destination is asked for Storage Commitment of all it then gets.
     """
 
     destination: str
@@ -32,6 +32,7 @@ class ForwardRule:
     body_part_examined: str = ""
     from_hour: int = 0
     until_hour: int = 24
+    to_commit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ def checked_rule(rule: ForwardRule) -> ForwardRule:
     """The same rule; raises InvalidRequest naming what makes no sense."""
     if not 1 <= len(rule.destination) <= 16:
         raise InvalidRequest("a destination is an AE title of 1 to 16 characters")
+    if rule.to_commit and rule.sends != Sends.INSTANCES:
+        raise InvalidRequest("who is only notified has nothing to commit")
     if not (0 <= rule.from_hour <= 23 and 1 <= rule.until_hour <= 24) or rule.from_hour == rule.until_hour:
         raise InvalidRequest("hours go from 0 to 24, as in 7-19 or 19-7")
     return rule

@@ -82,14 +82,17 @@ def _kinds(
     archive: "Archive", registry: "Registry", settings: Settings, stop: threading.Event
 ) -> "Mapping[str, Errand]":
     from dicom_scp.announcements import Announcements
+    from dicom_scp.commitment_requests import CommitmentRequests
     from dicom_scp.forwarding import Forwarding
     from dicom_scp.reports import Reports
     from pacs.cli.dimse import outgoing_of, tls_of
     from storage.index.commitments import REPORT
+    from storage.index.confirmations import CONFIRM
 
     outgoing = outgoing_of(settings)
     return {
         Sends.INSTANCES: Forwarding(archive, registry, tls_of(settings), stop=stop.is_set),
         Sends.AVAILABILITY: Announcements(archive, registry, outgoing),
         REPORT: Reports(archive.index, registry, outgoing),
+        CONFIRM: CommitmentRequests(archive.index, registry, outgoing, stop=stop.is_set),
     }

@@ -37,6 +37,9 @@ def add(
     notify: Annotated[
         bool, typer.Option("--notify", help="Send no instances, but notify when a study is available.")
     ] = False,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Ask it for Storage Commitment, and send again what it does not keep.")
+    ] = False,
     hospital: Hospital = HOSPITAL,
 ) -> None:
     """Send what is filed from now on to a destination."""
@@ -51,6 +54,7 @@ def add(
         body_part_examined=body_part,
         from_hour=from_hour,
         until_hour=until_hour,
+        to_commit=commit,
     )
     with opened_archive(settings_of(data)) as archive:
         key = add_forward_rule(archive.index, hospital, rule)
@@ -66,14 +70,14 @@ def list_rules(data: Data = None, hospital: Hospital = HOSPITAL) -> None:
         with archive.index.transaction(hospital) as connection:
             rules = forward_rules(connection)
         counts = delivery_counts(archive.index, hospital)
-    table = Table("rule", "destination", "sends", "modality", "calling", "body part", "hours")
+    table = Table("rule", "destination", "sends", "modality", "calling", "body part", "hours", "commit")
     for key, rule in rules:
         hours = f"{rule.from_hour}-{rule.until_hour}"
         condition = (rule.modality, rule.calling_ae_title, rule.body_part_examined, hours)
-        table.add_row(str(key), rule.destination, rule.sends, *condition)
+        table.add_row(str(key), rule.destination, rule.sends, *condition, "yes" if rule.to_commit else "")
     console.print(table)
-    for destination, waiting, sent, lost in counts:
-        console.print(f"{destination}: {sent} sent, {waiting} waiting, {lost} failed")
+    for destination, waiting, sent, lost, committed in counts:
+        console.print(f"{destination}: {sent} sent, {waiting} waiting, {lost} failed, {committed} committed")
 
 
 @forward.command("remove")

@@ -123,9 +123,9 @@ def give_up(index: Index, hospital: str, destination: str) -> None:
         _run(index, hospital, statement, destination=destination, days=DAYS)
 
 
-def delivery_counts(index: Index, hospital: str) -> list[tuple[str, int, int, int]]:
-    """For each destination how many instances wait, were acknowledged, and have failed."""
-    return [(title, waiting, sent, lost) for title, waiting, sent, lost in _rows(index, hospital, "delivery_counts")]
+def delivery_counts(index: Index, hospital: str) -> list[tuple[str, int, int, int, int]]:
+    """For each destination how many instances wait, were acknowledged, have failed, and were committed."""
+    return [(title, *counts) for title, *counts in _rows(index, hospital, "delivery_counts")]
 
 
 def waiting_destinations(index: Index, hospital: str, sends: Sends) -> list[str]:
@@ -147,7 +147,7 @@ _DESTINATIONS = {Sends.INSTANCES: "delivery_destinations", Sends.AVAILABILITY: "
 
 
 def _rule(*row: Any) -> ForwardRule:
-    destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour = row
+    destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour, to_commit = row
     return ForwardRule(
         destination=destination,
         sends=Sends(sends),
@@ -156,6 +156,7 @@ def _rule(*row: Any) -> ForwardRule:
         body_part_examined=body_part_examined,
         from_hour=from_hour,
         until_hour=until_hour,
+        to_commit=to_commit,
     )
 
 

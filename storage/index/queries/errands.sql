@@ -20,19 +20,19 @@ DELETE FROM errand WHERE kind = %(kind)s AND destination = %(destination)s
 
 -- forward_rules
 -- Lists the rules by which instances and notifications go on their way by themselves.
-SELECT rule_pk, destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour
+SELECT rule_pk, destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour, to_commit
 FROM forward_rule ORDER BY destination, rule_pk
 
 -- add_forward_rule
--- Adds a rule; the same rule twice is one.
+-- Adds a rule; the same rule twice is one, with the commitment asked for last.
 INSERT INTO forward_rule (
-    destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour
+    destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour, to_commit
 ) VALUES (
     %(destination)s, %(sends)s, %(modality)s, %(calling_ae_title)s, %(body_part_examined)s, %(from_hour)s,
-    %(until_hour)s
+    %(until_hour)s, %(to_commit)s
 )
 ON CONFLICT (destination, sends, modality, calling_ae_title, body_part_examined, from_hour, until_hour)
-    DO UPDATE SET sends = EXCLUDED.sends
+    DO UPDATE SET to_commit = EXCLUDED.to_commit
 RETURNING rule_pk
 
 -- drop_forward_rule
@@ -40,8 +40,11 @@ RETURNING rule_pk
 DELETE FROM forward_rule WHERE rule_pk = %(rule_pk)s
 
 -- queue_delivery
--- Puts an instance on its way to a destination, once.
-INSERT INTO delivery (destination, sop_instance_uid) VALUES (%(destination)s, %(sop_instance_uid)s)
+-- Puts an instance on its way to a destination, once; to be committed when any rule to that destination says so.
+INSERT INTO delivery (destination, sop_instance_uid, to_commit)
+SELECT %(destination)s, %(sop_instance_uid)s, EXISTS (
+    SELECT FROM forward_rule WHERE forward_rule.destination = %(destination)s AND forward_rule.to_commit
+)
 ON CONFLICT (destination, sop_instance_uid) DO NOTHING
 
 -- due_deliveries
@@ -68,9 +71,10 @@ WHERE destination = %(destination)s AND acknowledged_at IS NULL AND failed_at IS
     AND queued_at < now() - make_interval(days => %(days)s)
 
 -- delivery_counts
--- Counts deliveries for each destination: waiting, acknowledged, failed.
+-- Counts deliveries for each destination: waiting, acknowledged, failed, committed.
 SELECT destination, count(*) FILTER (WHERE acknowledged_at IS NULL AND failed_at IS NULL),
-    count(*) FILTER (WHERE acknowledged_at IS NOT NULL), count(*) FILTER (WHERE failed_at IS NOT NULL)
+    count(*) FILTER (WHERE acknowledged_at IS NOT NULL), count(*) FILTER (WHERE failed_at IS NOT NULL),
+    count(committed_at)
 FROM delivery GROUP BY destination ORDER BY destination
 
 -- delivery_destinations

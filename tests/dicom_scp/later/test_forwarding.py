@@ -71,7 +71,7 @@ class Destination:
 def state(whole: Whole, title: str) -> tuple[int, int, int]:
     """Instances that wait for a destination, that it acknowledged, and that failed."""
     counts = {
-        name: (waiting, sent, lost) for name, waiting, sent, lost in delivery_counts(whole.archive.index, HOSPITAL)
+        name: (waiting, sent, lost) for name, waiting, sent, lost, _ in delivery_counts(whole.archive.index, HOSPITAL)
     }
     return counts.get(title, (0, 0, 0))
 

@@ -116,6 +116,17 @@ def test_orthanc_gets_what_is_forwarded(dispatching: Whole, orthanc: httpx.Clien
     dispatching.wait(lambda: dispatching.rows("SELECT FROM delivery WHERE acknowledged_at IS NOT NULL"))
 
 
+def test_orthanc_commits_what_is_forwarded(dispatching: Whole, orthanc: httpx.Client) -> None:
+    """A rule that asks for it makes Orthanc tell, on an association of its own, that it keeps the instance."""
+    rule = ForwardRule(destination="ORTHANC", to_commit=True)
+    key = add_forward_rule(dispatching.archive.index, HOSPITAL, rule)
+    _, uid = dispatching.filed(calling="CT9")
+    drop_forward_rule(dispatching.archive.index, HOSPITAL, key)
+    query = f"SELECT FROM delivery WHERE sop_instance_uid = '{uid}' AND committed_at IS NOT NULL"
+    dispatching.wait(lambda: dispatching.rows(query))
+    assert orthanc.post("/tools/find", json={"Level": "Instance", "Query": {"SOPInstanceUID": uid}}).json()
+
+
 NAME = "Nguyễn^Văn Ánh"
 
 
