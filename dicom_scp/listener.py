@@ -4,24 +4,31 @@ Law: each is bound once, by the supervisor or by us, and inherited by file descr
 would spread connections by hash, so that some processes hold two associations and some none.
 """
 
+import errno
 import os
 import socket
+import time
 from collections.abc import MutableMapping
 
 from pacs.errors import Misconfigured
 
 FIRST_INHERITED_DESCRIPTOR = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START
 BACKLOG = 512  # connections that wait while every process is at its limit; a modality does not retry a refused one
+PATIENCE = 5.0  # seconds: the processes of a killed supervisor need a moment to let go of its port
 
 
 def bind_listener(host: str, port: int) -> socket.socket:
     """A listening socket; ``host`` "" is every interface, IPv6 too where there is one; raises Misconfigured."""
     dual_stack = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual_stack or ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual_stack)
-    except OSError as error:
-        raise Misconfigured(f"port {port} cannot be opened: {error.strerror}") from error
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual_stack)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise Misconfigured(f"port {port} cannot be opened: {os.strerror(error.errno or 0)}") from error
+            time.sleep(0.1)
 
 
 def inherited_listener(environment: MutableMapping[str, str]) -> socket.socket | None:

@@ -40,6 +40,8 @@ def start_logging(formatter: type[logging.Formatter] = logging.Formatter) -> Non
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for room in ("pacs", "storage", "dicom_scp", "viewer_api"):
         logging.getLogger(room).setLevel(logging.INFO)
+    for library in ("psycopg.pool", "procrastinate"):  # while the database is away: a line, or a traceback, a second
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def on_embedded(settings: Settings, url: str) -> Settings:

@@ -3,13 +3,15 @@
 Law: plain lines when nobody watches (a journal, a container's log), colour and alignment only for a terminal.
 """
 
+import sys
 import zlib
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-console = Console(highlight=False)
+# a table in a pipe is for a script, which must not find its words broken at the 80th column
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 _COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 
 

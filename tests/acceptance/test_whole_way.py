@@ -73,6 +73,12 @@ def uids(item: dict[str, object]) -> tuple[str, str, str]:
     return tuple(item[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018"))  # type: ignore[index]  # DICOM JSON is untyped
 
 
+def data_set_size(path: Path) -> int:
+    """Bytes of a file behind its File Meta."""
+    whole = path.read_bytes()
+    return len(whole) - read_file_meta(whole).data_set_offset
+
+
 def pixels(data_set: Dataset) -> np.ndarray:
     """Stored pixel values by pydicom's own decoders."""
     return data_set.pixel_array
@@ -118,6 +124,7 @@ def test_what_was_received_is_returned_byte_for_byte_after_a_restart(
     """A data set asked for in the syntax it came in has the SHA-256 of what was sent, also after a restart."""
     sent = [*files, pydicom_file("ExplVR_BigEnd.dcm")]
     sent = list({str(pydicom.dcmread(p, stop_before_pixels=True).SOPInstanceUID): p for p in sent}.values())
+    sent = [path for path in sent if data_set_size(path) % 2 == 0]  # DIMSE has no odd fragments (PS3.8 E.2)
     archive.start()
     results = list(send(sent, host="127.0.0.1", port=archive.dicom_port, calling="TEST", called="PACS"))
     assert [r for r in results if r.status != 0] == []
