@@ -17,7 +17,7 @@ from pydicom.uid import generate_uid
 from typer.testing import CliRunner
 
 from pacs.cli import app
-from pacs.errors import InvalidRequest, NotAllowed, NotFound
+from pacs.errors import InvalidRequest, NotAllowed, NotFound, Unavailable
 from pacs.forwarding import ForwardRule
 from pacs.modalities import MODALITY_RIGHTS, Modality, Right
 from storage.index.errands import add_forward_rule, drop_forward_rule
@@ -26,6 +26,7 @@ from storage.ingest import Worker
 from tests.conftest import _free_ports
 from tests.dicom_scp.later.conftest import HOSPITAL, Whole
 from tests.dicom_scp.retrieve.asking import read_back
+from tests.dicom_scp.test_querying import archive, match
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +215,19 @@ def test_what_cannot_be_fetched_is_told(run: Run, whole: Whole) -> None:
     )
     with pytest.raises(NotAllowed, match="MUTE may not store here"):
         run("fetch", "MUTE", "--study", STUDY)
+
+
+def test_a_study_that_does_not_arrive_whole_is_no_success(run: Run, whole: Whole) -> None:
+    """An archive that tells of two instances and says it sent them, but did not, ends the command with an error."""
+
+    def find(_: Any) -> Iterator[Any]:
+        yield 0xFF00, match(StudyInstanceUID="1.2.3.9", NumberOfStudyRelatedInstances="2")
+
+    def move(_: Any) -> Iterator[Any]:
+        yield "127.0.0.1", whole.port
+        yield 0
+
+    with archive(find=find, move=move) as peer:
+        whole.know("OLD", peer.modality.port)
+        with pytest.raises(Unavailable, match="1 of 1 studies are not complete"):
+            run("fetch", "OLD", "--study", "1.2.3.9", "--silence", "1")
