@@ -13,7 +13,7 @@ from pacs.dataset import describe_image, read_data_set
 from pacs.errors import NotFound, NotRenderable
 from pacs.file_meta import read_file_meta
 from pacs.frames import Frames, frame_span, join_fragments, locate_frames, pack_frames, unpack_frames
-from pacs.transfer_syntaxes import EXPLICIT_LE, transfer_syntax
+from pacs.transfer_syntaxes import EXPLICIT_LE
 
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 MPEG2 = "1.2.840.10008.1.2.4.100"
