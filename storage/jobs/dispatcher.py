@@ -65,14 +65,18 @@ class Dispatcher:
                     update_heartbeat_interval=HEARTBEAT,
                     stalled_worker_timeout=STALLED,
                 )
-                watch = threading.Thread(target=_pass_on, args=(stop, worker), daemon=True)
-                watch.start()
-                await worker.run()  # type: ignore[no-untyped-call]  # procrastinate leaves it untyped
+                ended = threading.Event()
+                threading.Thread(target=_pass_on, args=(stop, ended, worker), daemon=True).start()
+                try:
+                    await worker.run()  # type: ignore[no-untyped-call]  # procrastinate leaves it untyped
+                finally:
+                    ended.set()
 
 
-def _pass_on(stop: threading.Event, worker: Worker) -> None:
+def _pass_on(stop: threading.Event, ended: threading.Event, worker: Worker) -> None:
     stop.wait()
-    worker.stop()  # type: ignore[no-untyped-call]  # as above
+    while not ended.wait(0.2):  # a worker that has not quite begun forgets that it was asked to stop
+        worker.stop()  # type: ignore[no-untyped-call]  # as above
 
 
 def _without_date(task: Task) -> Callable[[int], Any]:

@@ -1,6 +1,5 @@
 -- put_step
--- Enters a scheduled procedure step, or replaces what was known of it but its status and Study Instance UID, which
--- steps of one requested procedure share.
+-- Enters a scheduled procedure step, or replaces all of it but its status and its requested procedure's study.
 INSERT INTO scheduled_procedure_step AS known (
     accession_number, scheduled_procedure_step_id, scheduled_procedure_step_status,
     scheduled_procedure_step_start_date, scheduled_procedure_step_start_time, modality, scheduled_station_ae_title,

@@ -1,12 +1,13 @@
 from tests.viewer_api.conftest import Site
 
+CT_SMALL = "1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
 ACCEPT = {"Accept": "multipart/related; type=application/octet-stream; transfer-syntax=*"}  # as OHIF sends it
 
 
 def test_a_frame_says_its_length_and_comes_in_ranges_as_the_progressive_loader_asks(filled: Site) -> None:
     """Streaming counts the bytes against Content-Length; ranges join to the same multipart body."""
     client = filled.client()
-    (item, *_) = client.get("/dicom-web/instances", params={"PatientID": "1CT1"}).json()
+    (item,) = client.get("/dicom-web/instances", params={"SOPInstanceUID": CT_SMALL}).json()
     path = item["00081190"]["Value"][0] + "/frames/1"
     whole = client.get(path, headers=ACCEPT)
     assert whole.status_code == 200
