@@ -92,7 +92,8 @@ class Whole:
             self.archive.index,
             Modality(hospital=HOSPITAL, ae_title=ae_title, address="127.0.0.1", port=port, rights=ALL_RIGHTS),
         )
-        self.wait(lambda: any(one.ae_title == ae_title for one in self.registry.now().modalities))
+        # with this port: another test may have registered the same AE title
+        self.wait(lambda: any((one.ae_title, one.port) == (ae_title, port) for one in self.registry.now().modalities))
 
     def start_dispatcher(self) -> None:
         """Run jobs, as `pacs dispatch` does."""
