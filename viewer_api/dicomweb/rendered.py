@@ -140,12 +140,14 @@ def render_several(request: Request, session: Session, wanted: Shown) -> Respons
     if not range_.multipart and range_.media_type != "*/*":
         raise NotAcceptable(f"several pictures need {MULTIPART}")
     renderer: Renderer = request.app.state.renderer
+    # all looks first: a parameter without sense must be answered with 400, not by an answer that breaks off
+    looks = [(stored, number, look.of(session.hospital, stored, number, media_type)) for stored, number in wanted]
 
     def parts() -> Iterator[tuple[dict[str, str], bytes]]:
-        for stored, number in wanted:
+        for stored, number, (subject, style) in looks:
             where = f"{location(request, stored)}/frames/{number}/rendered"
             try:
-                body = renderer.picture(*look.of(session.hospital, stored, number, media_type))
+                body = renderer.picture(subject, style)
             except NotRenderable:
                 continue  # one damaged image must not take the others with it
             yield {"Content-Type": media_type, "Content-Location": where}, body
