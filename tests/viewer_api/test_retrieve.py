@@ -311,6 +311,7 @@ def test_rendered_at_every_level(filled: "Site", pydicom_file: Callable[[str], P
     for path, count in ((study, 1), (series, 1), (instance, 1), (f"{instance}/frames/1,2,30", 3)):
         parts = parts_of(client.get(f"{path}/rendered", headers=many))
         assert [kind for kind, _ in parts] == ["image/png"] * count, path
+    assert client.get(f"{study}/rendered", params={"viewport": "x"}, headers=many).status_code == 400
     assert client.get(f"{instance}/frames/1,2/rendered", headers={"Accept": "image/png"}).status_code == 406
     assert client.get(f"{series}/rendered", headers={"Accept": "*/*"}).headers["content-type"] == "image/jpeg"
     report = address_of(pydicom_file(REPORT)).rsplit("/series", 1)[0]
