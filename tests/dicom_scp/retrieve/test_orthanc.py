@@ -132,6 +132,7 @@ def test_we_push_to_orthanc_and_it_pushes_back(filled: Filled, orthanc: Orthanc,
     assert files.keys() == filled.originals.keys()
     assert_same(filled, files)
     orthanc.web.post("/modalities/pacs/store", json=orthanc.web.get("/studies").json()).raise_for_status()
-    back = filled.spooled()
+    # other modules store into the same spool
+    back = {uid: one for uid, one in filled.spooled().items() if uid in filled.originals}
     assert back.keys() == filled.originals.keys()
     assert_same(filled, back)
